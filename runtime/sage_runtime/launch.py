@@ -1,0 +1,61 @@
+"""The command line of a worker: how the session starts one, in any Python from 3.11 on, with our runtime last in line.
+
+The worker's Python may be the user's own, which has never heard of `sage_runtime`. So the interpreter gets a few lines
+that load this package from its folder and put nothing else of ours on `sys.path`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_BOOTSTRAP = """\
+import sys
+if sys.path and sys.path[0] == "": del sys.path[0]
+if sys.version_info < (3, 11): sys.exit("sage-tui: %s is Python %d.%d; 3.11 or newer is needed" % ((sys.executable,) + sys.version_info[:2]))
+import importlib.util
+folder = sys.argv.pop(1)
+spec = importlib.util.spec_from_file_location("sage_runtime", folder + "/__init__.py", submodule_search_locations=[folder])
+package = importlib.util.module_from_spec(spec)
+sys.modules["sage_runtime"] = package
+spec.loader.exec_module(package)
+from sage_runtime.worker import main
+main(sys.argv.pop(1))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker needs to know before it runs the script; travels as JSON on its command line.
+
+    `events_fd` and `commands_fd` are inherited descriptors. With `ask_input`, `input()` asks over the event pipe,
+    otherwise the worker reads the stdin that it inherits. `keep_streaming`: streaming pipelines go on after the script
+    returned (the dashboard); else their sources are closed then. `logs` is the session's folder.
+    """
+
+    script: str
+    argv: tuple[str, ...]
+    run: int
+    events_fd: int
+    commands_fd: int
+    logs: str
+    ask_input: bool = False
+    keep_streaming: bool = False
+
+
+def encode_config(config: WorkerConfig) -> str:
+    """The configuration as one JSON argument."""
+    return json.dumps(asdict(config))
+
+
+def decode_config(text: str) -> WorkerConfig:
+    """The configuration in a JSON argument made by `encode_config`."""
+    data = json.loads(text)
+    data["argv"] = tuple(data["argv"])
+    return WorkerConfig(**data)
+
+
+def command_line(python: str, config: WorkerConfig) -> list[str]:
+    """The arguments that start a worker in the interpreter `python`."""
+    return [python, "-c", _BOOTSTRAP, str(Path(__file__).resolve().parent), encode_config(config)]

@@ -1,0 +1,1 @@
+"""Events in, what to show out: pure, without I/O, threads or Textual."""
