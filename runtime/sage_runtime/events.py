@@ -405,7 +405,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
 }
 
 
-# --- messages that are no events: never journaled, never shown ---------------------------------------------------------
+# --- messages that are no events: never journaled, never shown ------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

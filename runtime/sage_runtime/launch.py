@@ -13,11 +13,13 @@ from pathlib import Path
 _BOOTSTRAP = """\
 import sys
 if sys.path and sys.path[0] == "": del sys.path[0]
-if sys.version_info < (3, 11): sys.exit("sage-tui: %s is Python %d.%d; 3.11 or newer is needed" % ((sys.executable,) + sys.version_info[:2]))
-import importlib.util
+if sys.version_info < (3, 11):
+    words = (sys.executable,) + tuple(sys.version_info[:2])
+    sys.exit("sage-tui: %s is Python %d.%d; 3.11 or newer is needed" % words)
+from importlib.util import module_from_spec, spec_from_file_location
 folder = sys.argv.pop(1)
-spec = importlib.util.spec_from_file_location("sage_runtime", folder + "/__init__.py", submodule_search_locations=[folder])
-package = importlib.util.module_from_spec(spec)
+spec = spec_from_file_location("sage_runtime", folder + "/__init__.py", submodule_search_locations=[folder])
+package = module_from_spec(spec)
 sys.modules["sage_runtime"] = package
 spec.loader.exec_module(package)
 from sage_runtime.worker import main

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from sage_runtime.events import EdgeInfo, Latency, Notice, ReloadFailed, ReplicaStats
 
+NO_LATENCY = Latency()
+"""The distribution of nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class OperatorView:
@@ -44,7 +47,7 @@ class OperatorView:
     blocked: float = 0.0
     paused: float = 0.0
     cpu: float = 0.0
-    latency: Latency = Latency()
+    latency: Latency = NO_LATENCY
     replicas: tuple[ReplicaStats, ...] = ()
     services: tuple[str, ...] = ()
     incomplete: bool = False
@@ -79,7 +82,7 @@ class ServiceView:
     rate: float = 0.0
     in_flight: int = 0
     waiting: int = 0
-    latency: Latency = Latency()
+    latency: Latency = NO_LATENCY
     callers: Mapping[str, int] | None = None
     methods: tuple[MethodView, ...] = ()
     history: tuple[float, ...] = ()
@@ -87,7 +90,7 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class PipelineView:
-    """One submitted pipeline. `status`: running, finished, failed or stopped. `topology` changes only with the graph."""
+    """One submitted pipeline. `status`: running, finished, failed or stopped."""
 
     id: str
     name: str
