@@ -1,0 +1,19 @@
+"""The errors that the engine raises in user code and to whoever submits a job."""
+
+from __future__ import annotations
+
+
+class EngineError(RuntimeError):
+    """What the engine itself raises, as opposed to an exception of user code."""
+
+
+class ServiceStopped(EngineError):  # noqa: N818 - says what happened, and scripts may catch it by this name
+    """A call of a service that has stopped, or while its run stops."""
+
+
+class ServiceCycleError(EngineError):
+    """Services that wait on one another: raised where the wait that closes the cycle begins, and names it."""
+
+
+class UnkeyedRecordError(EngineError):
+    """A record without a key reached a join."""
