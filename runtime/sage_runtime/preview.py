@@ -1,0 +1,445 @@
+"""Short, safe texts of a user's values: bounded in length, depth, items and time, without control characters.
+
+Plain values and containers are read here, without running anything of the user's: dataclasses, named tuples, objects
+without a `__repr__` of their own too. Any other `__repr__` runs on a helper thread with a deadline, for it may block,
+recurse or return megabytes; a class that missed the deadline a few times is not asked again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType, MemberDescriptorType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sage_runtime.attribution import current_source, set_source
+
+SECONDS = 0.05
+"""How long the `__repr__` methods in one preview may take together."""
+
+_ITEMS, _DEPTH = 20, 4
+_FULL_ITEMS, _FULL_DEPTH = 200, 8
+_MORE = "…"
+
+
+def preview(value: object, limit: int = 200) -> str:
+    """One line that shows `value`, `limit` characters at most; strings are quoted. Never raises."""
+    kind = type(value)
+    if value is None or kind is bool or kind is float:
+        return repr(value)
+    if kind is str and len(value) < limit - 2:  # type: ignore[arg-type]
+        return _cut(repr(value), limit)
+    return _Writer(limit, _ITEMS, _DEPTH).show(value)
+
+
+def preview_arguments(args: Sequence[object], kwargs: Mapping[str, object], limit: int = 200) -> str:
+    """The arguments of a call as they would be written, `limit` characters at most: `'a', 1, key='x'`."""
+    writer = _Writer(limit, _ITEMS, _DEPTH)
+    pairs = [("", value) for value in args] + [(f"{name}=", value) for name, value in kwargs.items()]
+    return writer.finish(lambda: writer.items(pairs, len(pairs), 0))
+
+
+def full_preview(value: object, limit: int = 4000) -> str:
+    """A form of `value` over several lines, nested things indented as in pretty JSON, `limit` characters at most."""
+    return _Writer(limit, _FULL_ITEMS, _FULL_DEPTH, pretty=True).show(value)
+
+
+def exception_message(error: BaseException, limit: int = 2000) -> str:
+    """What `str(error)` says, bounded as a preview is but with its line breaks; never raises."""
+    if type(error).__str__ is BaseException.__str__ and len(error.args) == 1 and type(error.args[0]) is str:
+        text = error.args[0]
+    else:
+        text = _ask(str, error, time.monotonic() + SECONDS)
+    return _cut("\n".join(_printable(line) for line in text[: limit + 1].split("\n")), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: max(limit - 1, 0)] + _MORE
+
+
+def _printable(text: str) -> str:
+    """The text with control characters, direction marks and lone surrogates as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+class _FullError(Exception):
+    """The text has reached its limit."""
+
+
+class _Writer:
+    """Writes the text of one value, piece by piece, until it is complete or at its limit. Used by one thread, once."""
+
+    def __init__(self, limit: int, items: int, depth: int, *, pretty: bool = False) -> None:
+        self._limit = limit
+        self._left = limit + 1
+        self._most = items
+        self._depth = depth
+        self._pretty = pretty
+        self._pieces: list[str] = []
+        self._deadline = time.monotonic() + SECONDS
+
+    def show(self, value: object) -> str:
+        return self.finish(lambda: self.value(value, 0))
+
+    def finish(self, write: Callable[[], None]) -> str:
+        try:
+            write()
+        except _FullError:
+            pass
+        except RecursionError:  # called with next to no stack left
+            self._pieces.append(_MORE)
+        return _cut("".join(self._pieces), self._limit)
+
+    def put(self, text: str) -> None:
+        self._pieces.append(text)
+        self._left -= len(text)
+        if self._left <= 0:
+            raise _FullError
+
+    def value(self, value: object, depth: int) -> None:
+        """Write one value, at `depth` containers deep."""
+        kind = type(value)
+        show = _SHOWS.get(kind)
+        if show is None:
+            show = _show_for(kind)
+        show(self, value, depth)
+
+    def items(self, pairs: Iterable[tuple[str, object]], count: int, depth: int, close: str = "") -> None:
+        """Write labelled values with commas between, `count` in all, and say how many are not shown."""
+        line = "\n" + "  " * (depth + 1) if self._pretty and close and count else ""
+        shown = 0
+        try:
+            for label, value in islice(pairs, self._most):
+                self.put(("," if line else ", ") + line if shown else line)
+                shown += 1
+                if label:
+                    self.put(label)
+                self.value(value, depth + 1)
+        except RuntimeError:  # another thread changed the container
+            self.put(f" {_MORE} changed while it was read")
+        else:
+            if count > shown:
+                self.put(("," if line else ", ") + f"{line}{_MORE} {count - shown} more")
+        if close:
+            self.put((line[:-2] if line else "") + close)
+
+    def container(self, opening: str, pairs: Iterable[tuple[str, object]], count: int, depth: int, close: str) -> None:
+        """Write a container, or only its brackets where it lies too deep."""
+        self.put(opening)
+        if depth >= self._depth:
+            self.put((_MORE if count else "") + close)
+        else:
+            self.items(pairs, count, depth, close)
+
+    def key(self, value: object, depth: int) -> str:
+        """The text of a dictionary's key."""
+        kind = type(value)
+        if (kind is str and len(value) < 50) or kind is int:  # type: ignore[arg-type]
+            return repr(value) + ": "
+        inner = _Writer(min(50, max(self._left, 1)), 5, max(self._depth - depth, 1))
+        inner._deadline = self._deadline
+        return inner.show(value) + ": "
+
+    def ask(self, value: object) -> None:
+        """Write what the value's own `__repr__` says."""
+        self.put(_printable(_ask(repr, value, self._deadline)[: self._left]))
+
+
+_Show = Callable[[_Writer, Any, int], None]
+
+
+def _unlabelled(values: Iterable[object]) -> Iterable[tuple[str, object]]:
+    return (("", value) for value in values)
+
+
+def _show_repr(writer: _Writer, value: object, depth: int) -> None:
+    writer.put(repr(value))
+
+
+def _show_int(writer: _Writer, value: int, depth: int) -> None:
+    bits = int.bit_length(value)  # the digits of a huge one take quadratic time
+    writer.put(int.__repr__(value) if bits <= 3000 else f"<int of {bits} bits>")
+
+
+def _show_str(writer: _Writer, value: str, depth: int) -> None:
+    left = writer._left
+    writer.put(repr(str.__getitem__(value, slice(0, left))) + (_MORE if len(value) > left else ""))
+
+
+def _show_bytes(writer: _Writer, value: bytes | bytearray, depth: int) -> None:
+    left = writer._left
+    writer.put(repr(value[:left]) + (_MORE if len(value) > left else ""))
+
+
+def _show_list(writer: _Writer, value: list[object], depth: int) -> None:
+    writer.container("[", _unlabelled(list.__iter__(value)), list.__len__(value), depth, "]")
+
+
+def _show_tuple(writer: _Writer, value: tuple[object, ...], depth: int) -> None:
+    count = tuple.__len__(value)
+    writer.container("(", _unlabelled(tuple.__iter__(value)), count, depth, ",)" if count == 1 else ")")
+
+
+def _show_dict(writer: _Writer, value: dict[object, object], depth: int) -> None:
+    pairs = ((writer.key(key, depth + 1), item) for key, item in dict.items(value))
+    writer.container("{", pairs, dict.__len__(value), depth, "}")
+
+
+def _show_set(writer: _Writer, value: set[object], depth: int) -> None:
+    if not value:
+        writer.put("set()")
+    else:
+        writer.container("{", _unlabelled(set.__iter__(value)), set.__len__(value), depth, "}")
+
+
+def _show_frozenset(writer: _Writer, value: frozenset[object], depth: int) -> None:
+    writer.container("frozenset({", _unlabelled(frozenset.__iter__(value)), frozenset.__len__(value), depth, "})")
+
+
+def _show_deque(writer: _Writer, value: deque[object], depth: int) -> None:
+    writer.container("deque([", _unlabelled(deque.__iter__(value)), deque.__len__(value), depth, "])")
+
+
+def _show_proxy(writer: _Writer, value: Mapping[object, object], depth: int) -> None:
+    writer.put("mappingproxy(…)")  # what is behind it may be anybody's
+
+
+_SHOWS: dict[type, _Show] = {
+    type(None): _show_repr,
+    bool: _show_repr,
+    float: _show_repr,
+    complex: _show_repr,
+    range: lambda writer, value, depth: writer.put(f"range({value.start}, {value.stop}, {value.step})"),
+    int: _show_int,
+    str: _show_str,
+    bytes: _show_bytes,
+    bytearray: _show_bytes,
+    list: _show_list,
+    tuple: _show_tuple,
+    dict: _show_dict,
+    set: _show_set,
+    frozenset: _show_frozenset,
+    deque: _show_deque,
+    MappingProxyType: _show_proxy,
+}
+_BASES: tuple[type, ...] = (str, int, float, list, dict, tuple, set, frozenset, deque, bytes, bytearray)
+
+
+def _show_for(kind: type) -> _Show:
+    """How to show an instance of a class that is none of the built-in ones."""
+    own: Any = kind.__repr__
+    if _is_named_tuple(kind, own):
+        return _show_named_tuple
+    if own is object.__repr__:
+        return _show_attributes
+    if _is_generated(own):
+        return _show_dataclass
+    if own is BaseException.__repr__:
+        return _show_exception
+    for base in _BASES:
+        if own is base.__dict__["__repr__"]:
+            return _show_subclass(_SHOWS[base])
+    return _show_own
+
+
+def _show_own(writer: _Writer, value: object, depth: int) -> None:
+    writer.ask(value)
+
+
+def _show_subclass(show: _Show) -> _Show:
+    def show_it(writer: _Writer, value: object, depth: int) -> None:
+        writer.put(_class_name(type(value)) + "(")
+        show(writer, value, depth)
+        writer.put(")")
+
+    return show_it
+
+
+def _is_named_tuple(kind: type, own: Any) -> bool:
+    names = kind.__dict__.get("_fields")
+    return (
+        issubclass(kind, tuple)
+        and type(names) is tuple
+        and getattr(getattr(own, "__code__", None), "co_name", "") == "__repr__"
+        and getattr(own, "__module__", None) in ("collections", f"namedtuple_{kind.__name__}")
+    )
+
+
+def _is_generated(own: Any) -> bool:
+    """Whether a `__repr__` is the one that `dataclass` wrote."""
+    inner = getattr(own, "__wrapped__", None)
+    return getattr(getattr(inner, "__code__", None), "co_filename", None) == "<string>"
+
+
+def _show_named_tuple(writer: _Writer, value: tuple[object, ...], depth: int) -> None:
+    names: tuple[str, ...] = type(value)._fields  # type: ignore[attr-defined]
+    pairs = ((f"{name}=", item) for name, item in zip(names, tuple.__iter__(value), strict=False))
+    writer.container(_class_name(type(value)) + "(", pairs, tuple.__len__(value), depth, ")")
+
+
+def _show_dataclass(writer: _Writer, value: object, depth: int) -> None:
+    names = [f.name for f in getattr(type(value), "__dataclass_fields__", {}).values() if f.repr]
+    pairs = [(f"{name}=", _attribute(value, name)) for name in names]
+    writer.container(_class_name(type(value)) + "(", pairs, len(pairs), depth, ")")
+
+
+def _show_exception(writer: _Writer, value: BaseException, depth: int) -> None:
+    writer.container(_class_name(type(value)) + "(", _unlabelled(value.args), len(value.args), depth, ")")
+
+
+def _show_attributes(writer: _Writer, value: object, depth: int) -> None:
+    """An object without a text of its own: its class and what lies in its `__dict__` and slots."""
+    kind = type(value)
+    names = [name for base in kind.__mro__ for name in _slots(base)]
+    pairs = [(f"{name}=", _attribute(value, name)) for name in names]
+    own = _own_dict(value)
+    pairs += [(f"{name}=", item) for name, item in islice(tuple(own.items()), writer._most + 1)]
+    count = len(names) + len(own)
+    if count:
+        writer.container(f"<{_class_name(kind)} ", pairs, count, depth, ">")
+    else:
+        writer.put(f"<{_class_name(kind)}>")
+
+
+def _slots(base: type) -> list[str]:
+    return [name for name, item in base.__dict__.items() if type(item) is MemberDescriptorType and name[:2] != "__"]
+
+
+def _own_dict(value: object) -> dict[str, object]:
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if type(found) is dict else {}
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "<not set>"
+
+
+_MISSING = _Missing()
+_SHOWS[_Missing] = _show_repr
+
+
+def _attribute(value: object, name: str) -> object:
+    """An attribute from the instance's own dictionary or slot, without running a property."""
+    own = _own_dict(value)
+    if name in own:
+        return own[name]
+    for base in type(value).__mro__:
+        slot = base.__dict__.get(name)
+        if type(slot) is MemberDescriptorType:
+            try:
+                return slot.__get__(value)
+            except AttributeError:
+                return _MISSING
+    return _MISSING
+
+
+def _class_name(kind: type) -> str:
+    """The class's own name; what a metaclass says of itself is not asked."""
+    return _printable(_cut(type.__dict__["__name__"].__get__(kind), 60))
+
+
+# --- a user's own __repr__, with a deadline -------------------------------------------------------------------------
+
+
+class _Request:
+    """One question for the helper thread: the caller waits on `done`."""
+
+    __slots__ = ("answer", "ask", "done", "source", "value")
+
+    def __init__(self, ask: Callable[[Any], str], value: object) -> None:
+        self.ask = ask
+        self.value = value
+        self.source = current_source()
+        self.answer = ""
+        self.done = threading.Event()
+
+
+class _Helper:
+    """A thread that answers one request at a time; any thread asks. One that got stuck is left behind."""
+
+    def __init__(self) -> None:
+        self.stuck = False
+        self._lock = threading.Lock()
+        self._wake = threading.Semaphore(0)
+        self._request: _Request | None = None
+        threading.Thread(target=self._run, name="sage-preview", daemon=True).start()
+
+    def ask(self, request: _Request, deadline: float) -> bool | None:
+        """Whether the request was answered in time; None if it was not even asked."""
+        if not self._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
+            return None
+        try:
+            if self.stuck:
+                return None
+            self._request = request
+            self._wake.release()
+            in_time = request.done.wait(max(deadline - time.monotonic(), 0.0))
+            self.stuck = not in_time
+            return in_time
+        finally:
+            self._lock.release()
+
+    def _run(self) -> None:
+        while not self.stuck:
+            self._wake.acquire()
+            request, self._request = self._request, None
+            if request is None:
+                continue
+            set_source(*request.source)
+            try:
+                text = request.ask(request.value)
+                request.answer = str.__str__(text)
+            except BaseException as error:  # noqa: BLE001 - whatever a user's method raises becomes the text
+                kinds = _class_name(type(request.value)), _class_name(type(error))
+                request.answer = f"<{kinds[0]} ({request.ask.__name__} raised {kinds[1]})>"
+            request.value = None
+            request.done.set()
+
+
+_STRIKES = 3
+_helper: _Helper | None = None
+_late: WeakKeyDictionary[type, int] = WeakKeyDictionary()
+"""How often a class missed the deadline; on a busy machine that may be bad luck, so it has a few tries."""
+
+
+def _forget_helper() -> None:
+    global _helper
+    _helper = None
+
+
+os.register_at_fork(after_in_child=_forget_helper)
+
+
+def _ask(ask: Callable[[Any], str], value: object, deadline: float) -> str:
+    """What the user's method says, or that it raised or took too long."""
+    global _helper
+    kind = type(value)
+    too_long = f"<{_class_name(kind)} ({ask.__name__} takes too long)>"
+    if _late.get(kind, 0) >= _STRIKES:
+        return too_long
+    request = _Request(ask, value)
+    while time.monotonic() < deadline:
+        helper = _helper
+        if helper is None or helper.stuck:
+            try:
+                helper = _helper = _Helper()
+            except RuntimeError:  # no thread can be started: the interpreter is ending
+                return f"<{_class_name(kind)}>"
+        in_time = helper.ask(request, deadline)
+        if in_time:
+            return request.answer
+        if in_time is False:
+            _late[kind] = _late.get(kind, 0) + 1
+            return too_long
+    return too_long
