@@ -1,1 +1,58 @@
-"""placeholder"""
+"""A session on the standard streams: plain text, JSON lines, and the summary at the end."""
+
+from __future__ import annotations
+
+import sys
+
+from sage_tui.console.attend import Attendant
+from sage_tui.console.descriptors import DescriptorWriter
+from sage_tui.console.json_lines import JsonLinesSink
+from sage_tui.console.plain import PlainSink
+from sage_tui.session.protocol import SessionLike
+
+__all__ = ["run_console"]
+
+
+def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, exit_on_finish: bool = False) -> int:
+    """Run a session to its end on the standard streams; the caller closes it.
+
+    Args:
+        session: not yet started.
+        mode: plain or json.
+        keep_going: wait for reloads after a run has ended, until a signal comes.
+        exit_on_finish: with `keep_going`, end all the same where a run ends by itself.
+
+    Returns:
+        The exit status that the command owes.
+    """
+    stdout, stderr = DescriptorWriter(1), DescriptorWriter(2)
+    sink = JsonLinesSink(stdout) if mode == "json" else PlainSink(stdout, stderr)
+    attendant = Attendant(session, sink, (stdout, stderr))
+    status = attendant.attend(
+        keep_going=keep_going,
+        exit_on_finish=exit_on_finish,
+        meanwhile=_load_summary if mode == "plain" else _nothing,
+    )
+    if status is None:
+        session.wait()
+        status = session.exit_status()
+        run = session.snapshot().current
+        if mode == "plain":
+            from sage_tui.console.summary import print_summary
+
+            print_summary(run, session.folder)
+        elif run.signal:
+            print(f"sage-tui: the run was ended by {run.signal}", file=sys.stderr)
+    return status
+
+
+def _load_summary() -> None:
+    import sage_tui.console.summary  # noqa: F401  loaded while the worker starts
+
+    if sys.stderr.isatty():
+        import rich.console
+        import rich.text  # noqa: F401
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,301 @@
+"""The command `sage-tui`: from arguments to a session, shown in the dashboard or written to the standard streams.
+
+Everything heavy is imported where it is needed: `--help` and `--version` load none of the other packages, and Textual
+is loaded only when a dashboard opens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sage_tui import __version__, exit_codes
+
+if TYPE_CHECKING:
+    from sage_tui.session.protocol import SessionLike
+
+_DESCRIPTION = "Run a SAGE pipeline and watch it live in the terminal; saving the script runs the new version."
+
+_EPILOG = """\
+Everything after FILE belongs to the script, also what looks like an option; a first -- there is left out.
+
+examples:
+  sage-tui pipeline.py                   run it and watch it; save the file to reload it
+  sage-tui pipeline.py --topic news      the script's own options come after its name
+  sage-tui --plain pipeline.py           just the script's output, then a summary on stderr
+  sage-tui --json pipeline.py | jq .     every event of the run, one JSON object a line
+  sage-tui --record run.sagerun pipeline.py
+  sage-tui run.sagerun                   replay a recording, or a session's folder
+
+exit status:
+  0 finished   1 the script or a pipeline failed   2 wrong usage, or no such file   130 interrupted
+  141 stdout was closed   otherwise the status that the script gave to sys.exit
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the command line asks for. `mode`: plain, json, tui, or None for what suits the streams."""
+
+    file: Path
+    arguments: tuple[str, ...]
+    mode: str | None
+    reload: bool
+    watch: tuple[Path, ...]
+    python: str | None
+    record: Path | None
+    exit_on_finish: bool
+    fail_on_error: bool
+
+
+class UsageError(Exception):
+    """The command line asks for something that can't be done; the message says what."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sage-tui",
+        usage="sage-tui [OPTIONS] FILE [ARGUMENTS]...",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    to_run = parser.add_argument_group("what to run")
+    to_run.add_argument("file", metavar="FILE", help="a pipeline script, a recording (.sagerun) or a session's folder")
+    to_run.add_argument("arguments", metavar="ARGUMENTS", nargs="*", default=[], help="the script's own, its sys.argv")
+    what = parser.add_argument_group("how to show it", "by default the dashboard in a terminal, otherwise plain")
+    mode = what.add_mutually_exclusive_group()
+    mode.add_argument("--tui", dest="mode", action="store_const", const="tui", help="the dashboard")
+    mode.add_argument(
+        "--plain",
+        dest="mode",
+        action="store_const",
+        const="plain",
+        help="the script's own output, byte for byte; a summary on stderr at the end",
+    )
+    mode.add_argument(
+        "--json",
+        dest="mode",
+        action="store_const",
+        const="json",
+        help="the events of the run on stdout, one JSON object a line",
+    )
+    run = parser.add_argument_group("how to run it")
+    run.add_argument("--no-reload", action="store_true", help="don't run again when files are saved")
+    run.add_argument(
+        "--watch",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="reload on changes of this file or folder too; with --plain and --json, reload at all (repeatable)",
+    )
+    run.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the interpreter that runs the script (by default the active virtual environment's, else that of a .venv "
+        "beside the script or in the current folder)",
+    )
+    run.add_argument("--record", metavar="FILE", help="keep all runs in one file, for replaying them later")
+    run.add_argument("--exit-on-finish", action="store_true", help="close the dashboard when the run has ended")
+    run.add_argument("--fail-on-error", action="store_true", help="exit with status 1 if any record failed")
+    more = parser.add_argument_group("more")
+    more.add_argument("--version", action="version", version=f"sage-tui {__version__}", help="show our version")
+    more.add_argument("--help", "-h", action="help", help="show this text")
+    return parser
+
+
+def _split(argv: Sequence[str], parser: argparse.ArgumentParser) -> tuple[list[str], list[str]]:
+    """Our own arguments, FILE included, and the script's: an argument after FILE is never ours."""
+    takes_value = {option for action in parser._actions if action.nargs is None for option in action.option_strings}
+    at = 0
+    while at < len(argv):
+        if argv[at] == "--":
+            at += 1
+            break
+        if not argv[at].startswith("-") or argv[at] == "-":
+            break
+        at += 2 if argv[at] in takes_value else 1
+    ours, script = list(argv[: at + 1]), list(argv[at + 1 :])
+    return ours, script[1:] if script[:1] == ["--"] else script
+
+
+def parse(argv: Sequence[str]) -> Invocation:
+    """The invocation in `argv` (without the command's own name).
+
+    Raises:
+        SystemExit: with status 0 after `--help` or `--version`, 2 after a message about wrong usage.
+    """
+    parser = _parser()
+    ours, script = _split(argv, parser)
+    found = parser.parse_args(ours)
+    return Invocation(
+        file=Path(found.file),
+        arguments=tuple(script),
+        mode=found.mode,
+        reload=not found.no_reload,
+        watch=tuple(Path(path) for path in found.watch),
+        python=found.python,
+        record=Path(found.record) if found.record else None,
+        exit_on_finish=found.exit_on_finish,
+        fail_on_error=found.fail_on_error,
+    )
+
+
+def choose_mode(wanted: str | None, *, terminals: Sequence[bool], ci: str | None, term: str | None) -> str:
+    """The mode to run in: what is `wanted`, else the dashboard where it can be seen.
+
+    Args:
+        wanted: plain, json, tui or None.
+        terminals: whether stdin, stdout and stderr each are terminals.
+        ci: the environment's CI; a value, whatever it is, means that nobody watches.
+        term: the environment's TERM.
+    """
+    if wanted:
+        return wanted
+    return "tui" if all(terminals) and not ci and term != "dumb" else "plain"
+
+
+def _terminals() -> list[bool]:
+    return [stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)]
+
+
+def is_script(path: Path) -> bool:
+    """Whether the file is a Python script, by its name or else by its first line.
+
+    Raises:
+        UsageError: it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.readline(200)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+    return path.suffix in (".py", ".pyw") or (first.startswith(b"#!") and b"python" in first)
+
+
+def find_python(wanted: str) -> str:
+    """The interpreter that `--python` names: a path, a command, or the folder of a virtual environment.
+
+    Raises:
+        UsageError: there is none.
+    """
+    inside = Path(wanted, "bin", "python")
+    found = shutil.which(str(inside) if inside.exists() else wanted)
+    if found is None:
+        raise UsageError(f"--python: {wanted} is no Python that can be run")
+    return str(Path(found).absolute())
+
+
+def _check(call: Invocation) -> None:
+    """Raise `UsageError` for what can be seen to fail before anything has started."""
+    if not call.file.exists():
+        raise UsageError(f"no such file: {call.file}")
+    if not (call.file.is_file() or call.file.is_dir()):
+        raise UsageError(f"{call.file} is neither a file nor a folder")
+    for path in call.watch:
+        if not path.exists():
+            raise UsageError(f"--watch: no such file or folder: {path}")
+    if call.record is not None:
+        if not call.record.absolute().parent.is_dir():
+            raise UsageError(f"--record: no such folder: {call.record.absolute().parent}")
+        if call.record.is_dir():
+            raise UsageError(f"--record: {call.record} is a folder")
+
+
+def _open(call: Invocation, mode: str) -> SessionLike:
+    """The session that the invocation asks for, not started."""
+    if call.file.is_file() and is_script(call.file):
+        from sage_tui.session import Session, SessionOptions
+
+        return Session(
+            SessionOptions(
+                script=call.file,
+                argv=call.arguments,
+                python=find_python(call.python) if call.python else None,
+                watch=call.watch,
+                reload=call.reload and (mode == "tui" or bool(call.watch)),
+                interactive=mode == "tui",
+            )
+        )
+    if call.record is not None:
+        raise UsageError("--record needs a script to run")
+    from sage_tui.journal import RecordingError
+    from sage_tui.session import ReplaySession
+
+    try:
+        return ReplaySession(call.file)
+    except RecordingError as error:
+        raise UsageError(f"{call.file} is neither a Python script nor a recording: {error}") from None
+
+
+def _keep_standard_descriptors() -> None:
+    """Make descriptors 0, 1 and 2 exist, so that no file of ours is mistaken for one of them.
+
+    A closed stdout becomes a pipe that nobody reads: writing to it fails, as it would.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            if fd == 1:
+                reading, writing = os.pipe()
+                os.close(reading)
+                if writing != 1:
+                    os.dup2(writing, 1)
+                    os.close(writing)
+            else:
+                os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"sage-tui: {message}", file=sys.stderr)
+    raise SystemExit(exit_codes.USAGE)
+
+
+def _run(call: Invocation) -> int:
+    terminals = _terminals()
+    mode = choose_mode(call.mode, terminals=terminals, ci=os.environ.get("CI"), term=os.environ.get("TERM"))
+    try:
+        _check(call)
+        if mode == "tui" and not (terminals[0] and terminals[2]):
+            raise UsageError("the dashboard needs a terminal; --plain and --json do without")
+        session = _open(call, mode)
+    except UsageError as error:
+        _fail(str(error))
+    try:
+        if mode == "tui":
+            from sage_tui.dashboard import run_dashboard
+
+            run_dashboard(session, exit_on_finish=call.exit_on_finish)
+            session.close()
+            status = session.exit_status()
+        else:
+            from sage_tui.console import run_console
+
+            status = run_console(session, mode, keep_going=bool(call.watch), exit_on_finish=call.exit_on_finish)
+        if call.fail_on_error and status == 0 and session.snapshot().current.errors:
+            status = exit_codes.FAILED
+    finally:
+        session.close()
+        if call.record is not None:
+            from sage_tui.journal import pack
+
+            pack(session.folder, call.record)
+    return status
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (by default that of the process) and return its exit status."""
+    _keep_standard_descriptors()
+    try:
+        return _run(parse(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED

@@ -1,0 +1,133 @@
+"""A session without a dashboard: the main thread waits for the run, for signals and for a stdout that closes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from types import FrameType
+
+from sage_runtime.events import Event, RunFinished
+from sage_tui import exit_codes
+from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
+from sage_tui.session.protocol import Listener, SessionLike
+
+_FORWARDED = ("SIGINT", "SIGTSTP")
+_ENDING = ("SIGTERM", "SIGHUP")
+
+
+@dataclass(frozen=True, slots=True)
+class _Signalled:
+    signum: int
+
+
+@dataclass(frozen=True, slots=True)
+class _StdoutClosed:
+    reason: OSError
+
+
+_Happening = RunFinished | _Signalled | _StdoutClosed
+
+
+class Attendant:
+    """Sees a session through from its start to its end.
+
+    The main thread calls `attend`; the session's reader thread calls the listener; both meet in a queue, which the
+    signal handlers fill too (`SimpleQueue.put` may interrupt itself).
+    """
+
+    def __init__(self, session: SessionLike, sink: Listener, writers: tuple[DescriptorWriter, ...]) -> None:
+        self._session = session
+        self._sink = sink
+        self._writers = writers
+        self._happenings: SimpleQueue[_Happening] = SimpleQueue()
+        self._silent = False
+
+    def attend(self, *, keep_going: bool, exit_on_finish: bool, meanwhile: Callable[[], None]) -> int | None:
+        """Start the session and wait until it has nothing more to do.
+
+        Args:
+            keep_going: a run's end is not the session's: a change may start the next one.
+            exit_on_finish: but where a run ends by itself, it is.
+            meanwhile: called once while the worker starts.
+
+        Returns:
+            The exit status that the way it ended demands; None where the run came to its own end.
+        """
+        self._session.subscribe(self._listen)
+        with self._signals():
+            self._session.start()
+            meanwhile()
+            interrupts = 0
+            while True:
+                match self._happenings.get():
+                    case RunFinished(status=status):
+                        if interrupts:
+                            return exit_codes.INTERRUPTED
+                        if not keep_going or (exit_on_finish and status != "stopped"):
+                            return None
+                    case _Signalled(signal.SIGTSTP):
+                        self._suspend()
+                    case _Signalled(signal.SIGINT):
+                        interrupts += 1
+                        if interrupts > 1 or self._session.wait(0) is not None:
+                            self._end_at_once()
+                            return exit_codes.INTERRUPTED
+                        self._session.signal(signal.SIGINT)
+                    case _Signalled(signum):
+                        self._abandon()
+                        return exit_codes.SIGNALLED + signum
+                    case _StdoutClosed(reason):
+                        self._end_at_once()
+                        if reason.errno in (errno.EPIPE, errno.ECONNRESET):
+                            return exit_codes.STDOUT_CLOSED
+                        print(f"sage-tui: stdout can't be written: {reason.strerror}", file=sys.stderr)
+                        return exit_codes.FAILED
+
+    def _listen(self, line: bytes, event: Event) -> None:
+        if not self._silent:
+            try:
+                self._sink(line, event)
+            except OutputClosedError as closed:
+                self._silent = True
+                self._happenings.put(_StdoutClosed(closed.reason))
+            except OutputAbandonedError:
+                self._silent = True
+        if isinstance(event, RunFinished):
+            self._happenings.put(event)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def happened(signum: int, frame: FrameType | None) -> None:
+            self._happenings.put(_Signalled(signum))
+
+        before = {}
+        for name in (*_FORWARDED, *_ENDING):
+            signum = signal.Signals[name]
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup, a shell's background job: stays ignored
+                before[signum] = signal.signal(signum, happened)
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _suspend(self) -> None:
+        """Stop the worker, which the terminal's job control does not reach, and then ourselves; and wake up again."""
+        self._session.signal(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._session.signal(signal.SIGCONT)
+
+    def _end_at_once(self) -> None:
+        self._abandon()
+        self._session.signal(signal.SIGKILL)
+
+    def _abandon(self) -> None:
+        """Let the reader go, which may wait in a write for somebody to read."""
+        for writer in self._writers:
+            writer.abandon()
