@@ -1,0 +1,17 @@
+"""What every test has: a place of its own for session folders, and an environment that decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sessions are kept in a temporary folder; no CI, virtual environment or colour setting of the outside counts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAGE_PROJECT_ROOT", str(tmp_path_factory.mktemp("sage")))
+        for name in ("CI", "VIRTUAL_ENV", "NO_COLOR", "FORCE_COLOR", "PYTHONPATH"):
+            patch.delenv(name, raising=False)
+        yield
