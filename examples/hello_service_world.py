@@ -1,0 +1,64 @@
+"""Hello, service world: ten greetings, a map that asks a service about each of them, and a sink that prints them.
+
+Watch   `hello_service` hangs below `UpperCaseMap`, the operator that calls it; each call is a line in Service calls,
+        and what the service prints stands between the sink's lines in Output, each marked with who wrote it.
+Run     sage-tui examples/hello_service_world.py
+Try     change the text in `HelloService.hello` and save: the new version runs at once.
+"""
+
+from sage.common.utils.logging.custom_logger import CustomLogger
+from sage.core.api.function.batch_function import BatchFunction
+from sage.core.api.function.map_function import MapFunction
+from sage.core.api.function.sink_function import SinkFunction
+from sage.core.api.local_environment import LocalEnvironment
+from sage.core.api.service.base_service import BaseService
+
+
+class HelloBatch(BatchFunction):
+    """Ten greetings; None says that there are no more."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.sent = 0
+
+    def execute(self):
+        if self.sent == 10:
+            return None
+        self.sent += 1
+        return f"Hello, world! #{self.sent}"
+
+
+class UpperCaseMap(MapFunction):
+    """Says it louder, once the service has been told."""
+
+    def execute(self, data):
+        self.call_service["hello_service"].hello()
+        return data.upper()
+
+
+class PrintSink(SinkFunction):
+    def execute(self, data):
+        print(data)
+
+
+class HelloService(BaseService):
+    """A service is a plain object with methods; it serves one call at a time."""
+
+    def __init__(self):
+        self.text = "hello from the service"
+
+    def hello(self):
+        print(self.text)
+
+
+def main():
+    env = LocalEnvironment("hello_service")
+    env.register_service("hello_service", HelloService)
+    env.from_batch(HelloBatch, delay=0.2).map(UpperCaseMap).sink(PrintSink)
+    env.submit(autostop=True)
+    print("That was ten times hello.")
+
+
+if __name__ == "__main__":
+    CustomLogger.disable_global_console_debug()
+    main()
