@@ -51,6 +51,8 @@ class OperatorView:
     replicas: tuple[ReplicaStats, ...] = ()
     services: tuple[str, ...] = ()
     incomplete: bool = False
+    pressed: bool = False
+    """Busy or waiting most of the time while its input piles up, for two samples at least: see `bottleneck`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class ServiceView:
     callers: Mapping[str, int] | None = None
     methods: tuple[MethodView, ...] = ()
     history: tuple[float, ...] = ()
+    services: tuple[str, ...] = ()
+    """The names of the services that it has called itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ class PipelineView:
 class FailureGroup:
     """All failures of one source, type and place: `count` is exact, the rest is of the latest one that was sent.
 
-    `line_numbers` are positions in the journal's failure channel (the first and the last few).
+    `positions` are entries of the journal's failure channel (the first three and the last seven); `sent` counts those
+    that came with record and traceback. At most 500 groups are kept; a last one with `kind` "other" holds the rest.
     """
 
     group: str
@@ -143,7 +148,13 @@ class RunView:
     `phase`: starting, running, paused, stopping, finished, failed or stopped. `elapsed` runs while the run does.
     `rate` is records a second out of all sources. `in_flight` counts records that have left a source and not yet
     been dealt with, by queue depths. `lines` counts the entries of each journal channel: output, log, service_call,
-    failure, notice. `left_out` counts events by kind that were only counted. `prompt` is set while `input()` waits.
+    failure, notice, record, trace. `left_out` counts events by kind that were only counted. `prompt` is the latest
+    that `input()` asked with, `prompts` how often it has asked: whoever has answered the nth shows it no longer.
+
+    `errors` counts failed records (exact) and failures of the script or the worker; errors of service calls, which a
+    script may well have caught, are `service_errors`; `failures_total` counts failures of every kind. `pipelines` are
+    those that run and the latest that have ended; `pipelines_before` counts older ones, whose records failed are in
+    `errors` still.
     """
 
     run: int
@@ -168,6 +179,14 @@ class RunView:
     lines: Mapping[str, int]
     left_out: Mapping[str, int]
     prompt: str | None
+    prompts: int = 0
+    records_failed: int = 0
+    service_errors: int = 0
+    failures_total: int = 0
+    history: tuple[float, ...] = ()
+    """`rate` in each of the last 60 seconds, oldest first."""
+    pipelines_before: int = 0
+    unknown_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +200,31 @@ class RunSummary:
     started: float
     duration: float
     errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One quantity over time, oldest first: `step` seconds between `points`, the last of them at `end`.
+
+    Times are seconds since the run's first event.
+    """
+
+    step: float
+    end: float
+    points: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The past of an operator, a service or the whole run, over the last minute, five minutes or the run.
+
+    `rate` is records or calls a second, `queue` the deepest queue (of callers that wait, for a service) and `p95` the
+    95th percentile in seconds of what was timed in each step.
+    """
+
+    rate: Chart
+    queue: Chart
+    p95: Chart
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,207 @@
+"""One operator of a run, folded from its stats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from typing import Any
+
+from sage_runtime.events import OperatorInfo, OperatorStats
+from sage_tui.state.series import BEHIND, Meter, Past
+from sage_tui.state.sound import event_from_json, event_to_json, sound_operator
+from sage_tui.state.views import OperatorView
+
+LOADED = 0.7
+"""The share of its time from which an operator may be a bottleneck."""
+
+BLOCKED = 0.1
+"""The share of its time from which an upstream operator counts as blocked."""
+
+ENDED = frozenset({"finished", "failed", "stopped"})
+"""States and statuses that nothing follows."""
+
+
+class OperatorState:
+    """Totals, rates and the recent past of one operator. `pressure` counts samples under load, 3 at most."""
+
+    __slots__ = (
+        "_dirty",
+        "_second",
+        "_view",
+        "failures",
+        "info",
+        "meter_in",
+        "meter_out",
+        "past",
+        "pipeline",
+        "pressed",
+        "pressure",
+        "services",
+        "stats",
+    )
+
+    def __init__(self, pipeline: str, info: OperatorInfo) -> None:
+        self.pipeline = pipeline
+        self.info = info
+        self.stats: OperatorStats | None = None
+        self.meter_in = Meter()
+        self.meter_out = Meter()
+        self.past = Past()
+        self.services: dict[str, None] = {}
+        self.failures = 0
+        self.pressure = 0
+        self.pressed = False
+        self._view: OperatorView | None = None
+        self._dirty = True
+        self._second = -1.0
+
+    @property
+    def errors(self) -> int:
+        """Records that failed: by its stats, or by its failures where those came first."""
+        return max(self.failures, self.stats.errors if self.stats is not None else 0)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it spends time waiting for room in its output."""
+        return self.stats is not None and self.stats.blocked >= BLOCKED
+
+    def begin(self, time: float) -> None:
+        """Its totals are 0 at `time`, when its pipeline was submitted."""
+        self.meter_in.add(time, 0)
+        self.meter_out.add(time, 0)
+        self.past.rate.add(time, time, 0)
+
+    def describe(self, info: OperatorInfo) -> None:
+        """Take in what it is."""
+        self.info = info
+        self._dirty = True
+
+    def apply(self, stats: OperatorStats, time: float, *, upstream_blocked: bool) -> tuple[float, int]:
+        """Take its stats in, and whether an operator before it is blocked.
+
+        Returns:
+            Since when, in the run's time, it has put out how many more records.
+        """
+        self._dirty = True
+        self.stats = stats = sound_operator(stats)
+        begin_in, gained_in = self.meter_in.add(time, stats.records_in)
+        begin_out, gained_out = self.meter_out.add(time, stats.records_out)
+        if self.info.kind == "sink":
+            self.past.rate.add(begin_in, time, gained_in)
+        else:
+            self.past.rate.add(begin_out, time, gained_out)
+        self.past.note(time, stats.queue, stats.latency)
+        self._feel_pressure(stats, upstream_blocked)
+        return begin_out, gained_out
+
+    def _feel_pressure(self, stats: OperatorStats, upstream_blocked: bool) -> None:
+        piling_up = upstream_blocked or 0 < stats.queue_capacity < 2 * stats.queue
+        if stats.state in ENDED:
+            self.pressure = 0
+        elif stats.busy + stats.waiting >= LOADED and piling_up:
+            self.pressure = min(3, self.pressure + 1)
+        else:
+            self.pressure = max(0, self.pressure - 1)
+        self.pressed = self.pressure >= 2 or (self.pressed and self.pressure > 0)
+
+    def fail(self, count: int) -> None:
+        """Count failures of its records."""
+        self.failures += count
+        self._dirty = True
+
+    def calls(self, service: str) -> None:
+        """Take in that it calls a service."""
+        if service not in self.services:
+            self.services[service] = None
+            self._dirty = True
+
+    def end(self) -> None:
+        """Its pipeline has ended."""
+        self._dirty = True
+
+    def view(self, now: float, ended: bool) -> OperatorView:
+        """What to show at the run's time `now` (infinity: when all is over); the same object while that is the same."""
+        second = float(int(max(0.0, now - BEHIND))) if now < math.inf else now
+        view = self._view
+        if view is not None and not self._dirty:
+            if view.rate == view.rate_in == 0.0 and second == self._second:
+                return view
+            rate_in, rate_out = self.meter_in.rate(now), self.meter_out.rate(now)
+            rate = rate_in if self.info.kind == "sink" else rate_out
+            history = view.history if second == self._second else self.past.rate.minute.points(now)
+            self._second = second
+            if rate == view.rate and rate_in == view.rate_in and history == view.history:
+                return view
+            view = replace(view, rate=rate, rate_in=rate_in, history=history)
+        else:
+            view = self._new_view(now, ended)
+        self._view, self._dirty, self._second = view, False, second
+        return view
+
+    def _new_view(self, now: float, ended: bool) -> OperatorView:
+        info, stats = self.info, self.stats
+        view = OperatorView(
+            key=f"{self.pipeline}/{info.id}",
+            pipeline=self.pipeline,
+            id=info.id,
+            name=info.name or info.id,
+            kind=info.kind,
+            class_=info.class_,
+            parallelism=info.parallelism,
+            file=info.file,
+            line=info.line,
+            state="stopped" if ended else "starting",
+            errors=self.errors,
+            history=self.past.rate.minute.points(now),
+            services=tuple(self.services),
+        )
+        if stats is None:
+            return view
+        rate_in = self.meter_in.rate(now)
+        return replace(
+            view,
+            state="stopped" if ended and stats.state not in ENDED else stats.state,
+            records_in=stats.records_in,
+            records_out=stats.records_out,
+            rate=rate_in if info.kind == "sink" else self.meter_out.rate(now),
+            rate_in=rate_in,
+            queue=stats.queue,
+            queue_capacity=stats.queue_capacity,
+            busy=stats.busy,
+            waiting=stats.waiting,
+            idle=stats.idle,
+            blocked=stats.blocked,
+            paused=stats.paused,
+            cpu=stats.cpu,
+            latency=stats.latency,
+            replicas=stats.replicas,
+            incomplete=stats.incomplete,
+            pressed=self.pressed and not ended,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The operator as plain data."""
+        return {
+            "info": asdict(self.info),
+            "stats": None if self.stats is None else event_to_json(self.stats),
+            "in": self.meter_in.to_json(),
+            "out": self.meter_out.to_json(),
+            "past": self.past.to_json(),
+            "services": list(self.services),
+            "failures": self.failures,
+            "pressure": self.pressure,
+            "pressed": self.pressed,
+        }
+
+    @classmethod
+    def from_json(cls, pipeline: str, data: dict[str, Any]) -> OperatorState:
+        """The operator that `to_json` described."""
+        state = cls(pipeline, OperatorInfo(**data["info"]))
+        if data["stats"] is not None:
+            state.stats = event_from_json(data["stats"], OperatorStats)
+        state.meter_in = Meter.from_json(data["in"])
+        state.meter_out = Meter.from_json(data["out"])
+        state.past = Past.from_json(data["past"])
+        state.services = dict.fromkeys(data["services"])
+        state.failures, state.pressure, state.pressed = data["failures"], data["pressure"], data["pressed"]
+        return state

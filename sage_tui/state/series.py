@@ -1,0 +1,279 @@
+"""Rates out of cumulative totals, and their past in fixed memory.
+
+All times are the run's own (`RunClock`): seconds, never going back.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import deque
+from typing import Any, Literal
+
+from sage_runtime.events import Latency
+from sage_tui.state.latency import latency_from_json, latency_to_json, since
+from sage_tui.state.views import Chart, Charts
+
+WINDOW = 2.0
+"""A rate is taken over this many seconds."""
+
+GRACE = 0.5
+"""For this long after its last sample a rate stays as it is; then it falls to 0 within `WINDOW`."""
+
+GAP = 2.0
+"""After a longer silence nothing is taken to have happened until a second ago: only what changes is published."""
+
+BEHIND = 0.3
+"""A bar of a history is complete when its second has been over for this long."""
+
+
+Span = Literal["minute", "five_minutes", "whole"]
+"""How far back a chart goes."""
+
+Kind = Literal["sum", "peak", "gauge"]
+"""What the bins of a `Series` hold."""
+
+
+class Meter:
+    """The rate of one cumulative total over the last `WINDOW` seconds."""
+
+    __slots__ = ("samples",)
+
+    def __init__(self) -> None:
+        self.samples: deque[tuple[float, int]] = deque()
+
+    def add(self, time: float, total: int) -> tuple[float, int]:
+        """Take a total in.
+
+        Returns:
+            Since when what is new has happened, and how much it is (never negative).
+        """
+        samples = self.samples
+        if not samples:
+            samples.append((time, total))
+            return time, 0
+        last, before = samples[-1]
+        if total < before:  # a counter that began again
+            samples.clear()
+            samples.append((time, total))
+            return time, 0
+        if time <= last:
+            samples[-1] = (last, total)
+            return last, total - before
+        if time - last > GAP:
+            samples.clear()
+            last = time - 1.0
+            samples.append((last, before))
+        samples.append((time, total))
+        while len(samples) > 2 and samples[1][0] <= time - WINDOW:
+            samples.popleft()
+        return last, total - before
+
+    def rate(self, now: float) -> float:
+        """Things a second at time `now`; finite and never negative."""
+        samples = self.samples
+        if len(samples) < 2:
+            return 0.0
+        first, last = samples[0][0], samples[-1][0]
+        end = max(last, now - GRACE)
+        begin = max(first, end - WINDOW)
+        if begin >= last:
+            return 0.0
+        (t0, n0), (t1, n1) = samples[0], samples[1]
+        for sample in samples:
+            t1, n1 = sample
+            if t1 > begin:
+                break
+            t0, n0 = sample
+        at_begin = n0 + (n1 - n0) * (begin - t0) / (t1 - t0) if begin > t0 else n0
+        return max(0.0, (samples[-1][1] - at_begin) / max(end - begin, 0.1))
+
+    def to_json(self) -> list[list[float]]:
+        """The samples as plain data."""
+        return [[time, total] for time, total in self.samples]
+
+    @classmethod
+    def from_json(cls, data: list[list[float]]) -> Meter:
+        """The meter that `to_json` described."""
+        meter = cls()
+        meter.samples.extend((time, int(total)) for time, total in data)
+        return meter
+
+
+class Series:
+    """What happened in each of at most `size` equal bins of time, in fixed memory.
+
+    A rolling series keeps the newest bins. Any other keeps all of the run: when it is full, neighbours merge and the
+    bins become twice as wide. A bin holds the sum of what was added in it, or the highest value noted in it (a peak);
+    in a gauge an empty bin repeats the one before.
+    """
+
+    __slots__ = ("first", "kind", "rolling", "size", "step", "values")
+
+    def __init__(self, size: int, step: float, kind: Kind, *, rolling: bool) -> None:
+        self.size = size
+        self.step = step
+        self.kind = kind
+        self.rolling = rolling
+        self.first = 0
+        self.values = array("d")
+
+    def add(self, begin: float, end: float, amount: float) -> None:
+        """Spread an amount evenly over the time from `begin` to `end`."""
+        bin_ = self._bin(end)
+        start = int(begin / self.step)
+        if start >= bin_ or amount == 0:
+            self.values[bin_ - self.first] += amount
+            return
+        for i in range(max(start, self.first), bin_ + 1):
+            overlap = min(end, (i + 1) * self.step) - max(begin, i * self.step)
+            self.values[i - self.first] += amount * max(0.0, overlap) / (end - begin)
+
+    def note(self, time: float, value: float) -> None:
+        """Take a value at `time` in."""
+        bin_ = self._bin(time) - self.first
+        self.values[bin_] = max(self.values[bin_], value)
+
+    def _bin(self, time: float) -> int:
+        """The bin of a time, made if it isn't there yet; times before the last bin fall into it."""
+        bin_ = int(time / self.step)
+        values = self.values
+        if not values:
+            self.first = bin_
+            values.append(0.0)
+            return bin_
+        while not self.rolling and bin_ - self.first >= self.size:
+            self._halve()
+            values = self.values
+            bin_ = int(time / self.step)
+        last = self.first + len(values) - 1
+        if bin_ <= last:
+            return last
+        filler = values[-1] if self.kind == "gauge" else 0.0
+        values.extend([filler] * min(bin_ - last, self.size))
+        if len(values) > self.size:
+            del values[: len(values) - self.size]
+        self.first = bin_ - len(values) + 1
+        return bin_
+
+    def _halve(self) -> None:
+        merged: dict[int, float] = {}
+        for i, value in enumerate(self.values, self.first):
+            old = merged.get(i // 2, 0.0)
+            merged[i // 2] = old + value if self.kind == "sum" else max(old, value)
+        self.first = self.first // 2
+        self.values = array("d", merged.values())
+        self.step *= 2
+
+    def points(self, now: float) -> tuple[float, ...]:
+        """The complete bins up to `now` (infinity: all), oldest first: sums as things a second, the rest as it is."""
+        values = self.values
+        if math.isinf(now):
+            kept = values
+        else:
+            done = int(max(0.0, now - BEHIND) / self.step) - self.first
+            if done <= 0 or not values:
+                return ()
+            kept = values[:done]
+            missing = min(done - len(kept), self.size)
+            if missing > 0:
+                kept.extend([values[-1] if self.kind == "gauge" else 0.0] * missing)
+                kept = kept[-self.size :]
+        if self.kind != "sum" or self.step == 1.0:
+            return tuple(kept)
+        return tuple(value / self.step for value in kept)
+
+    def to_json(self) -> dict[str, Any]:
+        """The series as plain data."""
+        return {"first": self.first, "step": self.step, "values": list(self.values)}
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Become the series that `to_json` described."""
+        self.first, self.step = data["first"], data["step"]
+        self.values = array("d", data["values"])
+
+
+class Track:
+    """One quantity over the last minute, the last five minutes and the whole run."""
+
+    __slots__ = ("five_minutes", "minute", "whole")
+
+    def __init__(self, kind: Kind) -> None:
+        self.minute = Series(60, 1.0, kind, rolling=True)
+        self.five_minutes = Series(60, 5.0, kind, rolling=True)
+        self.whole = Series(120, 1.0, kind, rolling=False)
+
+    def add(self, begin: float, end: float, amount: float) -> None:
+        """Spread an amount evenly over the time from `begin` to `end`."""
+        self.minute.add(begin, end, amount)
+        self.five_minutes.add(begin, end, amount)
+        self.whole.add(begin, end, amount)
+
+    def note(self, time: float, value: float) -> None:
+        """Take a value at `time` in."""
+        self.minute.note(time, value)
+        self.five_minutes.note(time, value)
+        self.whole.note(time, value)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The track as plain data."""
+        return [self.minute.to_json(), self.five_minutes.to_json(), self.whole.to_json()]
+
+    @classmethod
+    def from_json(cls, kind: Kind, data: list[dict[str, Any]]) -> Track:
+        """The track that `to_json` described."""
+        track = cls(kind)
+        for series, part in zip((track.minute, track.five_minutes, track.whole), data, strict=True):
+            series.restore(part)
+        return track
+
+
+class Past:
+    """What charts show of an operator, a service or a run: rate, queue and 95th percentile over time."""
+
+    __slots__ = ("_base", "_second", "p95", "queue", "rate")
+
+    def __init__(self) -> None:
+        self.rate = Track("sum")
+        self.queue = Track("gauge")
+        self.p95 = Track("peak")
+        self._second = 0
+        self._base = Latency()
+
+    def note(self, time: float, queue: int, latency: Latency) -> None:
+        """Take the depth of the queue and the cumulative distribution at `time` in."""
+        self.queue.note(time, queue)
+        if int(time) > self._second:
+            gained = since(latency, self._base)
+            self.p95.note(time, gained.p95)
+            self._second, self._base = int(time), latency
+
+    def charts(self, span: Span, now: float) -> Charts:
+        """The charts over a span of time that ends at `now` (infinity: at the last bin)."""
+        return Charts(*(_chart(getattr(track, span), now) for track in (self.rate, self.queue, self.p95)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The past as plain data."""
+        return {
+            "rate": self.rate.to_json(),
+            "queue": self.queue.to_json(),
+            "p95": self.p95.to_json(),
+            "second": self._second,
+            "base": latency_to_json(self._base),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Past:
+        """The past that `to_json` described."""
+        past = cls()
+        past.rate = Track.from_json("sum", data["rate"])
+        past.queue = Track.from_json("gauge", data["queue"])
+        past.p95 = Track.from_json("peak", data["p95"])
+        past._second, past._base = data["second"], latency_from_json(data["base"])
+        return past
+
+
+def _chart(series: Series, now: float) -> Chart:
+    points = series.points(now)
+    end = series.first + len(series.values) if math.isinf(now) else int(max(0.0, now - BEHIND) / series.step)
+    return Chart(series.step, end * series.step, points)

@@ -1,0 +1,97 @@
+"""Stats as they may be folded: finite shares, totals that are none below zero and none absurd.
+
+The codec lets any JSON number through, so a damaged or hostile recording can say anything; a worker never does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from sage_runtime.events import Event, Latency, OperatorStats, ReplicaStats, ServiceStats, decode, encode
+from sage_tui.state.latency import MOST
+
+_Stats = TypeVar("_Stats", OperatorStats, ReplicaStats)
+_E = TypeVar("_E", bound=Event)
+_SHARES = ("busy", "waiting", "idle", "blocked", "paused", "cpu")
+_TOTALS = ("records_in", "records_out", "errors", "queue", "queue_capacity")
+
+
+def sound_operator(stats: OperatorStats) -> OperatorStats:
+    """The stats, mended where that is needed; otherwise the same object."""
+    stats = _sound(stats)
+    replicas = tuple(_sound(replica) for replica in stats.replicas)
+    if any(new is not old for new, old in zip(replicas, stats.replicas, strict=True)):
+        return replace(stats, replicas=replicas)
+    return stats
+
+
+def _sound(stats: _Stats) -> _Stats:
+    shares = stats.busy + stats.waiting + stats.idle + stats.blocked + stats.paused + stats.cpu
+    totals = (stats.records_in, stats.records_out, stats.errors, stats.queue, stats.queue_capacity)
+    if math.isfinite(shares) and min(totals) >= 0 and max(totals) <= MOST and _latency_is_sound(stats.latency):
+        return stats
+    values: dict[str, Any] = {name: _share(getattr(stats, name)) for name in _SHARES}
+    values |= {name: total(getattr(stats, name)) for name in _TOTALS}
+    return replace(stats, latency=_sound_latency(stats.latency), **values)
+
+
+def sound_service(stats: ServiceStats) -> ServiceStats:
+    """The stats, mended where that is needed; otherwise the same object."""
+    totals = (stats.calls, stats.errors, stats.in_flight, stats.waiting, *stats.callers.values())
+    if min(totals) >= 0 and max(totals) <= MOST and _latency_is_sound(stats.latency):
+        return stats
+    return replace(
+        stats,
+        calls=total(stats.calls),
+        errors=total(stats.errors),
+        in_flight=total(stats.in_flight),
+        waiting=total(stats.waiting),
+        latency=_sound_latency(stats.latency),
+        callers={name: total(number) for name, number in stats.callers.items()},
+    )
+
+
+def total(number: int) -> int:
+    """A total as it may be: neither negative nor absurd."""
+    return min(max(0, number), MOST)
+
+
+def seconds(number: float) -> float:
+    """A time span as it may be: finite and not negative."""
+    return max(0.0, number) if math.isfinite(number) else 0.0
+
+
+def _share(number: float) -> float:
+    return min(max(0.0, number), 1e6) if math.isfinite(number) else 0.0
+
+
+def _latency_is_sound(latency: Latency) -> bool:
+    quantiles = latency.p50 + latency.p95 + latency.p99 + latency.max
+    return math.isfinite(quantiles) and all(0 <= number <= MOST for _, number in latency.buckets)
+
+
+def _sound_latency(latency: Latency) -> Latency:
+    buckets = tuple((bucket, total(number)) for bucket, number in latency.buckets)
+    return Latency(seconds(latency.p50), seconds(latency.p95), seconds(latency.p99), seconds(latency.max), buckets)
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """An event as plain data, in the fields of its JSON line."""
+    data: dict[str, Any] = json.loads(encode(event))
+    return data
+
+
+def event_from_json(data: dict[str, Any], expected: type[_E]) -> _E:
+    """The event that `event_to_json` described.
+
+    Raises:
+        EventError: the data are no event.
+        TypeError: they are one of another type.
+    """
+    event = decode(json.dumps(data))
+    if not isinstance(event, expected):
+        raise TypeError(f"expected {expected.__name__}, found {type(event).__name__}")
+    return event
