@@ -1,0 +1,118 @@
+"""A channel of a run as a sequence of lines, decoded from the journal when somebody looks at them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from sage_runtime.events import Event, EventError, decode
+from sage_tui.journal.index import Block
+from sage_tui.journal.lines import Line, lines_of
+
+CHUNK_BYTES = 128 * 1024
+CACHED_BLOCKS = 24
+
+
+class Indexed(Protocol):
+    """A journal that knows where the lines of its channels lie; safe to ask from any thread."""
+
+    def line_count(self, channel: str) -> int:
+        """Lines of a channel so far."""
+        ...
+
+    def first_line(self, channel: str) -> int:
+        """The first line of a channel that is kept."""
+        ...
+
+    def find(self, channel: str, start: int, stop: int) -> list[Block]:
+        """The blocks that hold lines from `start` up to `stop`."""
+        ...
+
+    def read_segment(self, segment: int, offset: int, size: int) -> bytes:
+        """Bytes of a segment; fewer at its end, none if it is gone."""
+        ...
+
+
+def read_lines(read: Callable[[int, int], bytes], offset: int, chunk: int = CHUNK_BYTES) -> LineReader:
+    """The whole lines from `offset` on; `read(offset, size)` gives bytes."""
+    return LineReader(read, offset, chunk)
+
+
+class LineReader:
+    """Iterates over the whole lines of a segment from an offset on; `offset` is that of the line to come."""
+
+    def __init__(self, read: Callable[[int, int], bytes], offset: int, chunk: int) -> None:
+        self._read, self._chunk = read, chunk
+        self._data, self._at = b"", 0
+        self.offset = offset
+
+    def __iter__(self) -> LineReader:
+        return self
+
+    def __next__(self) -> bytes:
+        while (end := self._data.find(b"\n", self._at)) < 0:
+            rest = self._data[self._at :]
+            more = self._read(self.offset + len(rest), self._chunk)
+            if not more:
+                raise StopIteration
+            self._data, self._at = rest + more, 0
+        line = self._data[self._at : end + 1]
+        self._at = end + 1
+        self.offset += len(line)
+        return line
+
+
+class ChannelLines:
+    """One channel of one run (a `LineSource`). One thread at a time may read; `count` and `first` are for any."""
+
+    def __init__(self, journal: Indexed, channel: str) -> None:
+        self._journal = journal
+        self._channel = channel
+        self._prefix = f'{{"type":"{channel}"'.encode()
+        self._cache: OrderedDict[Block, list[Line]] = OrderedDict()
+
+    def count(self) -> int:
+        """Lines so far, dropped ones included."""
+        return self._journal.line_count(self._channel)
+
+    def first(self) -> int:
+        """The first line that is kept."""
+        return self._journal.first_line(self._channel)
+
+    def read(self, start: int, stop: int) -> list[Line]:
+        """The lines from `start` up to, not including, `stop`, as far as they exist, are kept and can be read."""
+        start = max(0, start)
+        found: list[Line] = []
+        for block in self._journal.find(self._channel, start, stop):
+            lines = self._block(block)
+            if block.first < start or block.first + len(lines) > stop:
+                lines = [line for line in lines if start <= line.number < stop]
+            found += lines
+        return found
+
+    def _block(self, block: Block) -> list[Line]:
+        lines = self._cache.get(block)
+        if lines is None:
+            lines = self._cache[block] = self._decode(block)
+            while len(self._cache) > CACHED_BLOCKS:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(block)
+        return lines
+
+    def _decode(self, block: Block) -> list[Line]:
+        lines: list[Line] = []
+        reader = read_lines(lambda offset, size: self._journal.read_segment(block.segment, offset, size), block.offset)
+        for raw in reader:
+            if not raw.startswith(self._prefix):
+                continue
+            try:
+                event = decode(raw)
+            except EventError:
+                break
+            if isinstance(event, Event):
+                lines += lines_of(event, block.first + len(lines))
+            if len(lines) >= block.lines:
+                break
+        return lines

@@ -1,0 +1,209 @@
+"""Reading the journal of a run: its lines, its events, and its state at any moment; also while it is written."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sage_runtime.events import Event, EventError, decode
+from sage_tui.journal.channel import CHUNK_BYTES, ChannelLines, read_lines
+from sage_tui.journal.index import Block, SegmentIndex
+from sage_tui.journal.lines import CHANNELS, LineSource, line_count
+from sage_tui.journal.segments import JournalError, Segments, Snapshot, read_snapshot, segment_name
+from sage_tui.state.run_state import RunState
+
+CHECKED_BYTES = 32 * 1024 * 1024
+"""Journals up to this size are indexed, and so checked, when they are opened; longer ones where they are looked at."""
+
+_CHANNEL_PREFIXES = tuple((channel, f'{{"type":"{channel}"'.encode()) for channel in CHANNELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place between two events: a segment and an offset in it."""
+
+    segment: int
+    offset: int
+
+
+class JournalReader:
+    """The journal of a run, finished or still being written (`refresh` takes in what has come since).
+
+    Damage never raises after opening: what lies before it (and after the next segment's beginning) can be read, and
+    `damage` names it. Any thread may ask; one thread calls `refresh`.
+
+    Raises:
+        JournalError: there is nothing that could be read.
+    """
+
+    def __init__(self, segments: Segments) -> None:
+        self.damage: tuple[str, ...] = ()
+        self._segments = segments
+        self._lock = threading.RLock()
+        self._heads: dict[int, Snapshot] = {}
+        self._indexes: dict[int, SegmentIndex] = {}
+        self._numbers: list[int] = []
+        self._broken: set[int] = set()
+        numbers = segments.numbers()
+        if not numbers:
+            raise JournalError(f"{segments.name} holds no journal")
+        self.refresh()
+        if not self._numbers:
+            raise JournalError("; ".join(self.damage))
+        if sum(segments.size(number) for number in self._numbers) <= CHECKED_BYTES:
+            for number in self._numbers:
+                self._index(number)
+
+    def refresh(self) -> bool:
+        """Take in what has been written since; whether there was anything."""
+        with self._lock:
+            known = set(self._numbers) | self._broken
+            was_last = self._numbers[-1] if self._numbers else 0
+            new = [number for number in self._segments.numbers() if number not in known]
+            for number in new:
+                try:
+                    self._heads[number] = read_snapshot(self._segments, number)
+                except JournalError as error:
+                    if number == max(new) and self._numbers:
+                        break  # its first line is being written
+                    self._broken.add(number)
+                    self._note(str(error))
+                else:
+                    self._numbers.append(number)
+            if not self._numbers:
+                return False
+            growing = [number for number in self._numbers if number == was_last] + self._numbers[-1:]
+            indexes = [self._index(number) for number in growing]
+            before = [index.scanned for index in indexes]
+            for index in indexes:
+                self._scan(index)
+            return bool(new) or before != [index.scanned for index in indexes]
+
+    def lines(self, channel: str) -> LineSource:
+        """A channel of the run as lines."""
+        return ChannelLines(self, channel)
+
+    # --- events and states -------------------------------------------------------------------------------------------
+
+    def events(self, after: Position | None = None) -> Iterator[tuple[bytes, Event]]:
+        """Every event from the beginning (or from a position) on, with its line, as far as the journal can be read."""
+        for line, event, _ in self.positions(after):
+            yield line, event
+
+    def positions(self, after: Position | None = None) -> Iterator[tuple[bytes, Event, Position]]:
+        """As `events`, each with the position behind it, from where reading can go on later."""
+        for number in list(self._numbers):
+            if after is not None and number < after.segment:
+                continue
+            start = after.offset if after is not None and number == after.segment else self._heads[number].length
+            yield from self._segment_events(number, start)
+
+    def _segment_events(self, number: int, start: int) -> Iterator[tuple[bytes, Event, Position]]:
+        reader = read_lines(lambda offset, size: self._segments.read(number, offset, size), start)
+        for raw in reader:
+            try:
+                event = decode(raw)
+            except EventError as error:
+                self._note(f"{self._where(number)} is damaged at byte {reader.offset - len(raw)}: {error}")
+                return
+            if isinstance(event, Event):
+                yield raw, event, Position(number, reader.offset)
+
+    def state(self, seq: int | None = None) -> RunState:
+        """The run as it was after the event `seq` (None: after the last): the nearest snapshot and what follows it."""
+        with self._lock:
+            numbers = list(self._numbers)
+        at = len(numbers) - 1
+        if seq is not None:
+            at = max(0, bisect_right([self._heads[number].seq for number in numbers], seq) - 1)
+        state = RunState.from_json(dict(self._heads[numbers[at]].state))
+        for _, event, _ in self._segment_events(numbers[at], self._heads[numbers[at]].length):
+            if seq is not None and event.seq > seq:
+                break
+            state.apply(event)
+        return state
+
+    # --- what ChannelLines asks --------------------------------------------------------------------------------------
+
+    def line_count(self, channel: str) -> int:
+        """Lines of a channel so far."""
+        with self._lock:
+            return self._index(self._numbers[-1]).end(channel)
+
+    def first_line(self, channel: str) -> int:
+        """The first line of a channel that is kept."""
+        with self._lock:
+            return self._heads[self._numbers[0]].first[channel]
+
+    def find(self, channel: str, start: int, stop: int) -> list[Block]:
+        """The blocks that hold lines from `start` up to `stop`."""
+        with self._lock:
+            firsts = [self._heads[number].first[channel] for number in self._numbers]
+            at = max(0, bisect_right(firsts, start) - 1)
+            while at > 0 and firsts[at] == start == firsts[at - 1]:
+                at -= 1
+            found: list[Block] = []
+            while at < len(self._numbers) and firsts[at] < stop:
+                if at + 1 == len(firsts) or firsts[at + 1] > start:
+                    found += self._index(self._numbers[at]).blocks(channel, start, stop)
+                at += 1
+            return found
+
+    def read_segment(self, segment: int, offset: int, size: int) -> bytes:
+        """Bytes of a segment."""
+        return self._segments.read(segment, offset, size)
+
+    # --- the index ---------------------------------------------------------------------------------------------------
+
+    def _index(self, number: int) -> SegmentIndex:
+        index = self._indexes.get(number)
+        if index is None:
+            head = self._heads[number]
+            index = self._indexes[number] = SegmentIndex(number, head.first)
+            index.scanned = head.length
+            self._scan(index)
+        return index
+
+    def _scan(self, index: SegmentIndex) -> None:
+        """Index what lies behind `index.scanned`; stops at damage, and before a last line that isn't whole."""
+        number = index.number
+        if self._segments.size(number) <= index.scanned or number in self._broken:
+            return
+        reader = read_lines(
+            lambda offset, size: self._segments.read(number, offset, size), index.scanned, max(CHUNK_BYTES, 1024 * 1024)
+        )
+        for raw in reader:
+            offset = reader.offset - len(raw)
+            if not raw.startswith(b'{"type":"') or not raw.endswith(b"}\n"):
+                self._broken.add(number)
+                self._note(f"{self._where(number)} is damaged at byte {offset}: what lies behind it is not shown")
+                return
+            channel = next((channel for channel, prefix in _CHANNEL_PREFIXES if raw.startswith(prefix)), None)
+            if channel is not None:
+                try:
+                    event = decode(raw)
+                except EventError as error:
+                    self._broken.add(number)
+                    self._note(f"{self._where(number)} is damaged at byte {offset}: {error}")
+                    return
+                if isinstance(event, Event):
+                    index.add(channel, line_count(event), offset)
+            index.scanned = reader.offset
+
+    def unfinished(self) -> str | None:
+        """That the last line of the journal isn't whole, if so: its writer was killed, or is writing."""
+        with self._lock:
+            number = self._numbers[-1]
+            rest = self._segments.size(number) - self._index(number).scanned
+        if rest <= 0 or number in self._broken:
+            return None
+        return f"{self._where(number)} breaks off in the middle of an event ({rest} bytes are left out)"
+
+    def _where(self, number: int) -> str:
+        return f"{self._segments.name}/{segment_name(number)}"
+
+    def _note(self, message: str) -> None:
+        if message not in self.damage:
+            self.damage = (*self.damage, message)

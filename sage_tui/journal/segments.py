@@ -1,0 +1,210 @@
+"""The pieces that a journal is made of: `000001.jsonl`, …, in a folder, in an archive or in memory.
+
+A segment's first line is `{"type":"snapshot",…}`: the state of the run before the segment's first event, and the number
+of the first line of each channel in it. So any suffix of a journal can be read without what came before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sage_tui.journal.lines import CHANNELS
+
+SNAPSHOT_PREFIX = b'{"type":"snapshot"'
+MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+SEGMENT_NAME = re.compile(r"(\d{6})\.jsonl")
+RUN_NAME = re.compile(r"run-([1-9]\d{0,5})\.sagerun")
+
+
+class JournalError(Exception):
+    """A journal that can't be read; the message says which, where and why."""
+
+
+def segment_name(number: int) -> str:
+    """The file name of a segment, from 1."""
+    return f"{number:06d}.jsonl"
+
+
+class Segments(Protocol):
+    """The readable segments of one journal. Any thread may ask."""
+
+    name: str
+
+    def numbers(self) -> list[int]:
+        """The segments there are, ascending."""
+        ...
+
+    def size(self, number: int) -> int:
+        """Bytes in a segment; 0 if it is gone."""
+        ...
+
+    def read(self, number: int, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on; fewer at the end, none if the segment is gone."""
+        ...
+
+
+class SegmentFolder:
+    """The segments in a folder, read where they lie; symbolic links and whatever else lies there are left alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+
+    def numbers(self) -> list[int]:
+        """The segments there are, ascending."""
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except OSError:
+            return []
+        return sorted(int(found[1]) for name in names if (found := SEGMENT_NAME.fullmatch(name)))
+
+    def size(self, number: int) -> int:
+        """Bytes in a segment; 0 if it is gone or no file."""
+        try:
+            found = os.lstat(self.folder / segment_name(number))
+        except OSError:
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+    def read(self, number: int, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on; fewer at the end, none if the segment is gone."""
+        try:
+            fd = os.open(self.folder / segment_name(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            return os.pread(fd, size, offset)
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
+
+
+class SegmentFile:
+    """A segment that is being written, owner-only, created here and nowhere else (no link is followed)."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self.number = number
+        self.size = 0
+        self._path = folder / segment_name(number)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(self._path, flags, 0o600)
+
+    def append(self, data: bytes) -> None:
+        """Write all of `data`, or nothing of it and raise `OSError`."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.size += len(data)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on."""
+        fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC) if self._fd < 0 else self._fd
+        try:
+            return os.pread(fd, size, offset)
+        finally:
+            if fd != self._fd:
+                os.close(fd)
+
+    def close(self) -> None:
+        """Let go of the descriptor; the segment can still be read."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+
+class SegmentMemory:
+    """A segment in memory, for when there is no disk to write to."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._data = bytearray()
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return len(self._data)
+
+    def append(self, data: bytes) -> None:
+        """Keep `data`."""
+        self._data += data
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on."""
+        return bytes(self._data[offset : offset + size])
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def remove(self) -> None:
+        """Forget the data."""
+        self._data = bytearray()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A segment's first line: `first` line of each channel in it, the `state` before it, and the line's length."""
+
+    first: Mapping[str, int]
+    state: Mapping[str, Any]
+    seq: int
+    t: float
+    length: int
+
+
+def encode_snapshot(first: Mapping[str, int], state: Mapping[str, Any], seq: int, t: float) -> bytes:
+    """The first line of a segment; `seq` and `t` are those of the last event before it."""
+    data = {"type": "snapshot", "version": 1, "seq": seq, "t": t, "lines": dict(first), "state": state}
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def _read_line(segments: Segments, number: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    offset, chunk = 0, 64 * 1024
+    while offset < limit:
+        data = segments.read(number, offset, chunk)
+        end = data.find(b"\n")
+        if end >= 0 or len(data) < chunk:
+            parts.append(data[: end + 1])
+            break
+        parts.append(data)
+        offset += len(data)
+        chunk = 1024 * 1024
+    return b"".join(parts)
+
+
+def read_snapshot(segments: Segments, number: int) -> Snapshot:
+    """The snapshot that a segment begins with.
+
+    Raises:
+        JournalError: there is none, or it isn't whole.
+    """
+    where = f"{segments.name}/{segment_name(number)}"
+    line = _read_line(segments, number, MAX_SNAPSHOT_BYTES)
+    if not line.startswith(SNAPSHOT_PREFIX) or not line.endswith(b"\n"):
+        raise JournalError(f"{where} does not begin with a snapshot")
+    try:
+        data = json.loads(line)
+        lines = {channel: int(data["lines"].get(channel, 0)) for channel in CHANNELS}
+        state = data["state"]
+        if not isinstance(state, dict) or min(lines.values()) < 0:
+            raise TypeError("a field has the wrong type")
+        return Snapshot(lines, state, int(data["seq"]), float(data["t"]), len(line))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise JournalError(f"{where} begins with a damaged snapshot: {error}") from None
