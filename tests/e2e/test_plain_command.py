@@ -1,0 +1,316 @@
+"""The real command, `--plain`, through pipes: output, statuses, signals."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command import COMMAND, Completed, ended, eventually, nothing_left, processes, read_line, sage_tui, started
+from support.scripts import STREAM, TUTORIAL, written
+
+
+def plain(folder: Path, text: str, *arguments: str, options: tuple[str, ...] = (), stdin: bytes = b"") -> Completed:
+    """Run a script of the common imports and `text` with `--plain`."""
+    script = written(folder, "flow.py", text, imports=True)
+    return sage_tui("--plain", *options, script.name, *arguments, cwd=folder, stdin=stdin)
+
+
+def test_the_tutorial_prints_what_its_page_shows(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    written(tmp_path, "hello_service_world.py", TUTORIAL)
+    run = sage_tui("--plain", "hello_service_world.py", cwd=tmp_path, SAGE_PROJECT_ROOT=str(root))
+    assert run.status == 0
+    factory, logs, *rest = run.lines
+    assert factory == "ServiceFactory initialized for hello_service with class <class '__main__.HelloService'>"
+    folder = Path(logs.removeprefix("JobManager logs: "))
+    assert folder.is_dir()
+    assert folder.parent == root / ".sage" / "logs" / "jobmanager"
+    assert folder.name.startswith("session_")
+    pairs = [line for number in range(1, 11) for line in ("hello service!!!", f"Hello, World! #{number}")]
+    assert rest == [*pairs, "Hello Service World 示例完成!"]
+    assert (folder / "output.log").read_bytes() == run.out
+
+
+def test_the_summary_is_short_and_only_on_stderr(tmp_path: Path) -> None:
+    written(tmp_path, "tutorial.py", TUTORIAL)
+    run = sage_tui("--plain", "tutorial.py", cwd=tmp_path)
+    summary = run.err.decode().splitlines()
+    assert summary[0].startswith("sage-tui: tutorial.py finished in ")
+    assert "  hello_service: 10 records in " in run.err.decode()
+    assert "  service hello_service: 10 calls" in run.err.decode()
+    assert 2 <= len(summary) <= 4
+    assert run.err.isascii()
+
+
+def test_the_bytes_are_the_scripts_own(tmp_path: Path) -> None:
+    run = plain(
+        tmp_path,
+        """
+        sys.stdout.write("no newline")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(b"\\xff\\x00\\x1b[31m\\r50%\\r100%\\n")
+        os.write(1, b"straight to the descriptor\\n")
+        print("四五六")
+        print("to the other one", file=sys.stderr)
+        sys.stdout.write("the end")
+        """,
+    )
+    assert run.out == (
+        b"no newline\xff\x00\x1b[31m\r50%\r100%\nstraight to the descriptor\n" + "四五六\nthe end".encode()
+    )
+    assert run.err.startswith(b"to the other one\n")
+    assert run.status == 0
+
+
+def test_what_a_child_prints_stands_where_it_was_printed(tmp_path: Path) -> None:
+    run = plain(
+        tmp_path,
+        """
+        for number in range(5):
+            print("before", number)
+            subprocess.run(["echo", "child", str(number)])
+            print("after", number)
+        """,
+    )
+    assert run.lines == [f"{who} {number}" for number in range(5) for who in ("before", "child", "after")]
+
+
+def test_arguments_and_stdin_are_the_scripts(tmp_path: Path) -> None:
+    run = plain(tmp_path, "print(sys.argv[1:], input(), sys.stdin.read())", "--plain", "-x", stdin=b"first\nrest")
+    assert run.lines == ["['--plain', '-x'] first rest"]
+
+
+def test_a_great_deal_of_output_arrives_whole(tmp_path: Path) -> None:
+    run = plain(tmp_path, 'for number in range(100_000): print(number, "." * 40)')
+    assert run.lines == [f"{number} {'.' * 40}" for number in range(100_000)]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("print('done')", 0, ""),
+        ("raise ValueError('no good')", 1, "ValueError: no good"),
+        ("this is no python", 1, "SyntaxError"),
+        ("sys.exit(7)", 7, ""),
+        ("sys.exit('sorry')", 1, "sorry"),
+        ("sys.exit(0)", 0, ""),
+        ("os._exit(5)", 5, ""),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", 1, "SIGSEGV"),
+        ("os.abort()", 1, "SIGABRT"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", 1, "SIGKILL"),
+    ],
+)
+def test_the_status_is_the_scripts(text: str, status: int, words: str, tmp_path: Path) -> None:
+    run = plain(tmp_path, text)
+    assert run.status == status
+    assert words in run.err.decode()
+
+
+FAILING = """
+class Numbers(BatchFunction):
+    left = 4
+    def execute(self):
+        self.left -= 1
+        return self.left if self.left >= 0 else None
+
+class Divide(MapFunction):
+    def execute(self, number):
+        return 6 // number
+
+class Show(SinkFunction):
+    def execute(self, number):
+        print(number)
+
+env = LocalEnvironment("dividing")
+env.from_batch(Numbers).map(Divide).sink(Show)
+env.submit(autostop=True)
+"""
+
+
+def test_a_failed_record_is_told_and_fails_the_run_only_if_wanted(tmp_path: Path) -> None:
+    run = plain(tmp_path, FAILING)
+    assert run.status == 0
+    assert run.lines[1:] == ["2", "3", "6"]
+    assert "1 x ZeroDivisionError in Divide (flow.py:" in run.err.decode()
+    assert "  logs: " in run.err.decode()
+    assert plain(tmp_path, FAILING, options=("--fail-on-error",)).status == 1
+
+
+def test_no_such_file_is_status_2(tmp_path: Path) -> None:
+    run = sage_tui("--plain", "nowhere.py", cwd=tmp_path)
+    assert (run.status, run.out, run.err) == (2, b"", b"sage-tui: no such file: nowhere.py\n")
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    process = started("--plain", script, cwd=tmp_path)
+    read_line(process)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    nothing_left(script)
+
+
+def test_head_shows_a_line_and_that_is_all(tmp_path: Path) -> None:
+    written(tmp_path, "tutorial.py", TUTORIAL)
+    shell = f"'{sys.executable}' -m sage_tui --plain tutorial.py | head -1; exit ${{PIPESTATUS[0]}}"
+    run = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, timeout=30, check=False)
+    assert run.stdout.startswith(b"ServiceFactory initialized")
+    assert run.returncode in (0, 141)  # the run may be over before head has gone
+    assert b"Traceback" not in run.stderr
+
+
+def test_an_interrupt_reaches_the_script_and_is_status_130(tmp_path: Path) -> None:
+    script = written(
+        tmp_path,
+        "waiting.py",
+        """
+        import time
+        print("ready", flush=True)
+        try:
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            print("tidied up")
+        """,
+    )
+    process = started("--plain", script, cwd=tmp_path)
+    assert read_line(process) == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    run = ended(process)
+    assert run.status == 130
+    assert run.out == b"tidied up\n"
+    nothing_left(script)
+
+
+def test_an_interrupted_stream_ends(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    process = started("--plain", script, cwd=tmp_path)
+    while not read_line(process).startswith(b"tick"):
+        pass
+    process.send_signal(signal.SIGINT)
+    assert ended(process).status == 130
+    nothing_left(script)
+
+
+def test_a_second_interrupt_ends_a_script_that_ignores_the_first(tmp_path: Path) -> None:
+    script = written(
+        tmp_path,
+        "stubborn.py",
+        """
+        import signal, time
+        signal.signal(signal.SIGINT, lambda *_: print("not yet", flush=True))
+        print("ready", flush=True)
+        while True:
+            time.sleep(1000)
+        """,
+    )
+    process = started("--plain", script, cwd=tmp_path)
+    assert read_line(process) == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    assert read_line(process) == b"not yet\n"
+    process.send_signal(signal.SIGINT)
+    assert ended(process).status == 130
+    nothing_left(script)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_termination_leaves_nothing_behind(signum: signal.Signals, tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    process = started("--plain", script, cwd=tmp_path)
+    read_line(process)
+    process.send_signal(signum)
+    assert ended(process).status == 128 + signum
+    nothing_left(script)
+
+
+def test_killed_itself_it_takes_the_worker_along(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    process = started("--plain", script, cwd=tmp_path)
+    read_line(process)
+    process.kill()
+    ended(process)
+    nothing_left(script)
+
+
+def test_suspended_it_stops_the_worker_and_goes_on_with_it(tmp_path: Path) -> None:
+    def state(pid: int) -> str:
+        return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+
+    script = written(tmp_path, "stream.py", STREAM)
+    process = started("--plain", script, cwd=tmp_path)
+    read_line(process)
+    pids = processes(script)
+    process.send_signal(signal.SIGTSTP)
+    eventually(lambda: all(state(pid).startswith("T") for pid in pids), "the stop of all its processes")
+    process.send_signal(signal.SIGCONT)
+    eventually(lambda: not any(state(pid).startswith("T") for pid in pids), "their going on")
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+
+
+def test_a_closed_stdout_from_the_start_is_status_141(tmp_path: Path) -> None:
+    script = written(tmp_path, "flow.py", "print('x')")
+    run = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -m sage_tui --plain '{script}' >&-"],
+        capture_output=True,
+        timeout=30,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    script = written(tmp_path, "flow.py", "print('x')")
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [*COMMAND, "--plain", script], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False, cwd=tmp_path
+        )
+    assert run.returncode == 1
+    assert b"stdout can't be written" in run.stderr
+
+
+def test_watched_it_runs_again_on_a_save(tmp_path: Path) -> None:
+    script = written(tmp_path, "flow.py", "print('one')")
+    process = started("--plain", "--watch", script, script, cwd=tmp_path)
+    assert read_line(process) == b"one\n"
+    script.write_text("print('two')")
+    assert read_line(process) == b"two\n"
+    process.send_signal(signal.SIGINT)
+    run = ended(process)
+    assert run.status == 130
+    assert b"sage-tui: run 2, changed: " in run.err
+
+
+def test_a_recording_replays_the_same_output(tmp_path: Path) -> None:
+    written(tmp_path, "tutorial.py", TUTORIAL)
+    live = sage_tui("--plain", "--record", "run.sagerun", "tutorial.py", cwd=tmp_path)
+    replayed = sage_tui("--plain", "run.sagerun", cwd=tmp_path)
+    assert live.out
+    assert replayed.out == live.out
+    assert replayed.status == 0
+
+
+def test_neither_help_nor_plain_loads_the_dashboards_libraries(tmp_path: Path) -> None:
+    written(tmp_path, "flow.py", "print('x')")
+    for arguments in (["--help"], ["--version"], ["--plain", "flow.py"], ["--json", "flow.py"]):
+        run = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "sage_tui", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+        loaded = {line.split("|")[-1].strip().partition(".")[0] for line in run.stderr.decode().splitlines()}
+        assert "sage_tui" in loaded
+        assert not loaded & {"textual", "watchfiles"}
+        assert arguments[0].startswith("--p") or "rich" not in loaded

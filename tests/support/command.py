@@ -1,0 +1,131 @@
+"""Running the real command through pipes, and looking for what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+COMMAND = (sys.executable, "-m", "sage_tui")
+"""The command under test."""
+
+PATIENCE = 30.0
+"""Seconds after which something that should have happened is taken for a failure."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command printed and how it ended."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of stdout."""
+        return self.out.decode().splitlines()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Our own environment with `changes`, and nothing in it that decides how a command behaves."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "COLUMNS", "LINES")}
+    return kept | changes
+
+
+def sage_tui(*arguments: str | Path, cwd: Path, stdin: bytes = b"", **changes: str) -> Completed:
+    """Run the command to its end, in `cwd`, with environment variables `changes`."""
+    completed = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+        env=environment(**changes),
+    )
+    return Completed(completed.returncode, completed.stdout, completed.stderr)
+
+
+def started(*arguments: str | Path, cwd: Path, **changes: str) -> subprocess.Popen[bytes]:
+    """Start the command with pipes for its streams."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**changes),
+    )
+
+
+def read_line(process: subprocess.Popen[bytes]) -> bytes:
+    """The next line of its stdout."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def ended(process: subprocess.Popen[bytes]) -> Completed:
+    """Wait for the end of a started command."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return Completed(process.returncode, out, err)
+
+
+def processes(mark: str | Path) -> list[int]:
+    """The ids of the processes whose command line contains `mark`, our own and zombies left out."""
+    found = []
+    for pid, command in _command_lines():
+        if str(mark) in command and pid != os.getpid():
+            found.append(pid)
+    return found
+
+
+def _command_lines() -> Sequence[tuple[int, str]]:
+    folder = Path("/proc")
+    if not folder.is_dir():
+        listed = subprocess.run(["ps", "-axo", "pid=,command="], capture_output=True, text=True, check=True).stdout
+        pairs = (line.split(None, 1) for line in listed.splitlines())
+        return [(int(pair[0]), pair[1]) for pair in pairs if len(pair) == 2]
+    found = []
+    for entry in folder.iterdir():
+        if entry.name.isdecimal():
+            try:
+                found.append((int(entry.name), (entry / "cmdline").read_bytes().decode(errors="replace")))
+            except OSError:  # it has just ended
+                continue
+    return found
+
+
+def worker_of(script: Path) -> int:
+    """The process id of the one worker that runs `script`."""
+    found = eventually(lambda: [pid for pid in processes(script) if _is_worker(pid)], f"a worker of {script}")
+    assert len(found) == 1, found
+    return found[0]
+
+
+def _is_worker(pid: int) -> bool:
+    return any("sage_runtime.worker" in command for at, command in _command_lines() if at == pid)
+
+
+def nothing_left(script: Path) -> None:
+    """Wait until no process has `script` on its command line any more."""
+    eventually(lambda: not processes(script), f"the end of every process of {script}")
+
+
+T = TypeVar("T")
+
+
+def eventually(probe: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+    """The first true answer of `probe`, asked again and again; fails after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"{what} has not come within {patience} s"
+        time.sleep(0.01)  # a probe of another process has nothing to wait on

@@ -1,0 +1,92 @@
+"""Scripts that the end-to-end tests run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+IMPORTS = """\
+import os, signal, subprocess, sys, time
+from sage.core.api.local_environment import LocalEnvironment
+from sage.core.api.function.batch_function import BatchFunction
+from sage.core.api.function.source_function import SourceFunction
+from sage.core.api.function.map_function import MapFunction
+from sage.core.api.function.sink_function import SinkFunction
+from sage.core.api.service.base_service import BaseService
+from sage.common.utils.logging.custom_logger import CustomLogger
+CustomLogger.disable_global_console_debug()
+"""
+"""What most of them begin with."""
+
+TUTORIAL = (
+    IMPORTS
+    + """
+
+class HelloBatch(BatchFunction):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.left = 10
+
+    def execute(self):
+        if self.left == 0:
+            return None
+        self.left -= 1
+        return f"Hello, World! #{10 - self.left}"
+
+
+class PrintSink(SinkFunction):
+    def execute(self, data):
+        self.call_service["hello_service"].hello()
+        print(data)
+
+
+class HelloService(BaseService):
+    def __init__(self):
+        self.message = "hello service!!!"
+
+    def hello(self):
+        print(self.message)
+
+
+if __name__ == "__main__":
+    env = LocalEnvironment("hello_service")
+    env.register_service("hello_service", HelloService)
+    env.from_batch(HelloBatch).sink(PrintSink)
+    env.submit(autostop=True)
+    print("Hello Service World 示例完成!")
+"""
+)
+"""The shape of the service tutorial: ten records, and a sink that calls a service for each."""
+
+STREAM = (
+    IMPORTS
+    + """
+
+class Ticks(SourceFunction):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.count = 0
+
+    def execute(self):
+        self.count += 1
+        return self.count
+
+
+class Show(SinkFunction):
+    def execute(self, tick):
+        print(f"tick {tick}")
+
+
+env = LocalEnvironment("ticking")
+env.from_source(Ticks, delay=0.02).sink(Show)
+env.submit(autostop=True)
+"""
+)
+"""A stream that goes on until it is stopped."""
+
+
+def written(folder: Path, name: str, text: str, *, imports: bool = False) -> Path:
+    """Write a script into `folder`, the common imports before it if they are wanted."""
+    path = folder / name
+    path.write_text((IMPORTS if imports else "") + dedent(text))
+    return path
