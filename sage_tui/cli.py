@@ -227,13 +227,16 @@ def _open(call: Invocation, mode: str) -> SessionLike:
         )
     if call.record is not None:
         raise UsageError("--record needs a script to run")
-    from sage_tui.journal import RecordingError
+    from sage_tui.journal import RecordingError, is_recording
+
+    if not is_recording(call.file):
+        raise UsageError(f"{call.file} is neither a Python script nor a recording")
     from sage_tui.session import ReplaySession
 
     try:
         return ReplaySession(call.file)
     except RecordingError as error:
-        raise UsageError(f"{call.file} is neither a Python script nor a recording: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def _keep_standard_descriptors() -> None:
@@ -260,6 +263,35 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(exit_codes.USAGE)
 
 
+def _show(session: SessionLike, call: Invocation, mode: str) -> int:
+    """See the session through, in the dashboard or on the standard streams; returns the exit status."""
+    if mode == "tui":
+        from sage_tui.dashboard import run_dashboard
+
+        run_dashboard(session, exit_on_finish=call.exit_on_finish)
+        session.close()
+        status = session.exit_status()
+    else:
+        from sage_tui.console import run_console
+
+        status = run_console(session, mode, keep_going=bool(call.watch), exit_on_finish=call.exit_on_finish)
+    if call.fail_on_error and status == 0 and session.snapshot().current.errors:
+        return exit_codes.FAILED
+    return status
+
+
+def _record(session: SessionLike, file: Path) -> bool:
+    """Pack the session's runs into `file`; says on stderr why it can't, if so."""
+    from sage_tui.journal import JournalError, RecordingError, pack
+
+    try:
+        pack(session.folder, file)
+    except (JournalError, RecordingError, OSError) as error:
+        print(f"sage-tui: --record: {error}", file=sys.stderr)
+        return False
+    return True
+
+
 def _run(call: Invocation) -> int:
     terminals = _terminals()
     mode = choose_mode(call.mode, terminals=terminals, ci=os.environ.get("CI"), term=os.environ.get("TERM"))
@@ -271,24 +303,11 @@ def _run(call: Invocation) -> int:
     except UsageError as error:
         _fail(str(error))
     try:
-        if mode == "tui":
-            from sage_tui.dashboard import run_dashboard
-
-            run_dashboard(session, exit_on_finish=call.exit_on_finish)
-            session.close()
-            status = session.exit_status()
-        else:
-            from sage_tui.console import run_console
-
-            status = run_console(session, mode, keep_going=bool(call.watch), exit_on_finish=call.exit_on_finish)
-        if call.fail_on_error and status == 0 and session.snapshot().current.errors:
-            status = exit_codes.FAILED
+        status = _show(session, call, mode)
     finally:
         session.close()
-        if call.record is not None:
-            from sage_tui.journal import pack
-
-            pack(session.folder, call.record)
+    if call.record is not None and not _record(session, call.record):
+        return status or exit_codes.FAILED
     return status
 
 

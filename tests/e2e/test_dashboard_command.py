@@ -1,0 +1,193 @@
+"""The real command in a real pseudo-terminal: keys typed, files saved, processes killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from support.command import COMMAND, eventually, nothing_left, processes, worker_of
+from support.scripts import STREAM, TUTORIAL, written
+from support.terminal import Terminal
+
+SIZES = [(80, 24), (120, 36)]
+
+
+def dashboard(script: Path, *options: str, size: tuple[int, int] = (120, 36), **changes: str) -> Terminal:
+    """The dashboard on a script, in a terminal of `size`."""
+    return Terminal(*COMMAND, *options, script.name, size=size, cwd=script.parent, **changes)
+
+
+def assert_clean(terminal: Terminal, script: Path) -> None:
+    """The terminal is as it was, and nothing of the script runs any more."""
+    assert b"\x1b[?1049h" in terminal.raw  # it did use the alternate screen
+    assert terminal.modes_left() == {}
+    nothing_left(script)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_first_screen_shows_the_run_and_q_leaves_nothing_behind(size: tuple[int, int], tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script, size=size) as terminal:
+        shown = terminal.wait_for(lambda text: "RUNNING" in text and "tick 3" in text)
+        assert "stream.py" in shown
+        assert "Ticks" in shown
+        assert "Show" in shown
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_ctrl_q_quits_too(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 1")
+        terminal.press("ctrl+q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_a_save_runs_the_new_version_and_a_syntax_error_keeps_the_old_one(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 2")
+        script.write_text(STREAM.replace("tick {", "tock {"))
+        terminal.wait_for("tock 2")
+        broken = STREAM.replace("tick {", "tack {").replace("class Show(SinkFunction):", "class Show(SinkFunction:")
+        script.write_text(broken)
+        line = broken.splitlines().index("class Show(SinkFunction:") + 1
+        worker = worker_of(script)
+        terminal.wait_for(lambda text: f"stream.py:{line}" in text)
+        before = terminal.text.count("tack")
+        assert before == 0
+        assert worker_of(script) == worker
+        script.write_text(STREAM.replace("tick {", "tuck {"))
+        shown = terminal.wait_for("tuck 2")
+        assert f"stream.py:{line}" not in shown
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_a_module_beside_the_script_is_watched(tmp_path: Path) -> None:
+    module = written(tmp_path, "words_of_mine.py", "WORD = 'first'")
+    script = written(tmp_path, "stream.py", STREAM.replace("tick {", "{words_of_mine.WORD} {") + "\n")
+    script.write_text("import words_of_mine\n" + script.read_text())
+    with dashboard(script) as terminal:
+        terminal.wait_for("first 2")
+        module.write_text("WORD = 'second'")
+        terminal.wait_for("second 2")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_a_script_that_fails_is_shown_and_a_better_version_goes_on(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", "raise ValueError('not like this')")
+    with dashboard(script) as terminal:
+        terminal.wait_for(lambda text: "FAILED" in text and "not like this" in text)
+        script.write_text(STREAM)
+        terminal.wait_for(lambda text: "RUNNING" in text and "tick 2" in text)
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_a_killed_worker_is_told_and_r_starts_again(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 2")
+        os.kill(worker_of(script), signal.SIGKILL)
+        terminal.wait_for("SIGKILL")
+        terminal.press("r")
+        terminal.wait_for(lambda text: "RUNNING" in text and "tick 2" in text)
+        assert len(eventually(lambda: processes("sage_runtime.worker"), "a new worker")) >= 1
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_when_the_dashboard_is_killed_the_worker_goes_too(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 2")
+        terminal.process.kill()
+        terminal.wait()
+        nothing_left(script)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_termination_leaves_the_terminal_as_it_was(signum: signal.Signals, tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 2")
+        terminal.process.send_signal(signum)
+        assert terminal.wait() == 128 + signum
+        assert_clean(terminal, script)
+
+
+SPINNING = STREAM.replace(
+    "class Show(SinkFunction):",
+    """class Spin(MapFunction):
+    def execute(self, tick):
+        while True:
+            pass
+
+
+class Show(SinkFunction):""",
+).replace(".sink(Show)", ".map(Spin, parallelism=4).sink(Show)")
+
+
+def test_operators_that_never_return_stop_neither_the_keys_nor_the_end(tmp_path: Path) -> None:
+    script = written(tmp_path, "spinning.py", SPINNING)
+    with dashboard(script) as terminal:
+        terminal.wait_for(lambda text: "RUNNING" in text and "Spin" in text)
+        first = worker_of(script)
+        terminal.press("?")
+        terminal.wait_for(lambda text: "Quit" in text or "quit" in text)
+        terminal.press("escape")
+        terminal.press("r")
+        eventually(lambda: first not in processes(script), "the end of the first worker")
+        terminal.wait_for(lambda text: "RUNNING" in text and "Spin" in text)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_any_size_shows_the_run(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script, size=(80, 24)) as terminal:
+        terminal.wait_for("tick 2")
+        for size in [(200, 50), (60, 20), (30, 8), (10, 3), (120, 36)]:
+            terminal.resize(*size)
+        terminal.wait_for(lambda text: "RUNNING" in text and "tick" in text and "Ticks" in text)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+@pytest.mark.parametrize(("text", "status"), [(TUTORIAL, 0), ("raise SystemExit(7)", 7), ("raise ValueError", 1)])
+def test_exit_on_finish_ends_with_the_scripts_status(text: str, status: int, tmp_path: Path) -> None:
+    script = written(tmp_path, "short.py", text)
+    with dashboard(script, "--exit-on-finish") as terminal:
+        assert terminal.wait() == status
+        assert_clean(terminal, script)
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_where_nobody_watches_the_output_is_plain(ci: str, tmp_path: Path) -> None:
+    script = written(tmp_path, "short.py", "print('just this')")
+    with dashboard(script, CI=ci, TERM="xterm" if ci else "dumb") as terminal:
+        assert terminal.wait() == 0
+        assert b"\x1b[?1049h" not in terminal.raw
+        assert terminal.raw.startswith(b"just this\r\n")
+
+
+def test_a_recording_opens_in_the_dashboard(tmp_path: Path) -> None:
+    script = written(tmp_path, "tutorial.py", TUTORIAL)
+    with dashboard(script, "--plain", "--record", "run.sagerun") as terminal:
+        assert terminal.wait() == 0
+    with Terminal(*COMMAND, "run.sagerun", cwd=tmp_path, size=(120, 36)) as terminal:
+        terminal.wait_for(lambda text: "Hello, World! #10" in text and "FINISHED" in text)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.modes_left() == {}
