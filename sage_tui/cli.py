@@ -229,13 +229,13 @@ def _open(call: Invocation, mode: str) -> SessionLike:
         raise UsageError("--record needs a script to run")
     from sage_tui.journal import RecordingError, is_recording
 
-    if not is_recording(call.file):
-        raise UsageError(f"{call.file} is neither a Python script nor a recording")
-    from sage_tui.session import ReplaySession
-
     try:
+        if call.file.suffix != ".sagerun" and not is_recording(call.file):
+            raise UsageError(f"{call.file} is neither a Python script nor a recording")
+        from sage_tui.session import ReplaySession
+
         return ReplaySession(call.file)
-    except RecordingError as error:
+    except (RecordingError, OSError) as error:
         raise UsageError(str(error)) from None
 
 
