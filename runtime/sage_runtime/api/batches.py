@@ -1,0 +1,106 @@
+"""Ready-made batches over collections, files, ranges and generators (`simple_batch_function` and `batch_functions`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any
+
+from sage_runtime.api.functions import BatchFunction
+
+
+class IteratorBatch(BatchFunction):
+    """A batch that emits what `get_data_iterator()` gives: for classes that define that and no `execute`."""
+
+    _iterator: Iterator[Any] | None = None
+
+    def get_data_iterator(self) -> Iterator[Any]:
+        """What to emit; asked once."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither execute nor get_data_iterator")
+
+    def execute(self, data: Any = None) -> Any:
+        """The next value, or `None` at the end."""
+        if self._iterator is None:
+            self._iterator = iter(self.get_data_iterator())
+        return next(self._iterator, None)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.get_data_iterator())
+
+
+class IterableBatchIteratorFunction(IteratorBatch):
+    """A batch over anything that can be iterated; `total_count` is only told."""
+
+    def __init__(self, iterable: Iterable[Any] = (), total_count: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.iterable = iterable
+        self.total_count = total_count
+
+    def get_data_iterator(self) -> Iterator[Any]:
+        """The values."""
+        return iter(self.iterable)
+
+    def get_total_count(self) -> int | None:
+        """How many values there are, as far as it is known."""
+        if self.total_count is not None:
+            return self.total_count
+        return len(self.iterable) if isinstance(self.iterable, Sized) else None
+
+    def __len__(self) -> int:
+        count = self.get_total_count()
+        if count is None:
+            raise TypeError("the number of values is not known; give total_count")
+        return count
+
+
+class SimpleBatchIteratorFunction(IterableBatchIteratorFunction):
+    """A batch over a list or tuple."""
+
+    def __init__(self, data: Iterable[Any] = (), **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.data = data
+
+
+class RangeBatchIteratorFunction(IterableBatchIteratorFunction):
+    """A batch over the numbers from `start` to before `end`."""
+
+    def __init__(self, start: int, end: int, step: int = 1, **kwargs: Any) -> None:
+        super().__init__(range(start, end, step), **kwargs)
+        self.start, self.end, self.step = start, end, step
+
+
+class GeneratorBatchIteratorFunction(IteratorBatch):
+    """A batch over what a generator function yields."""
+
+    def __init__(
+        self, generator_func: Callable[[], Iterable[Any]], total_count: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.generator_func = generator_func
+        self.total_count = total_count
+
+    def get_data_iterator(self) -> Iterator[Any]:
+        """A fresh generator."""
+        return iter(self.generator_func())
+
+    def get_total_count(self) -> int | None:
+        """What it was told."""
+        return self.total_count
+
+
+class FileBatchIteratorFunction(IteratorBatch):
+    """A batch over the lines of a text file, without their ends."""
+
+    def __init__(self, file_path: str, encoding: str = "utf-8", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file_path = file_path
+        self.encoding = encoding
+
+    def get_data_iterator(self) -> Iterator[Any]:
+        """The lines."""
+        with open(self.file_path, encoding=self.encoding) as file:  # noqa: PTH123 - a path or a descriptor
+            for line in file:
+                yield line.rstrip("\n\r")
+
+    def get_total_count(self) -> int:
+        """The number of lines."""
+        return sum(1 for _ in self.get_data_iterator())

@@ -1,0 +1,315 @@
+"""What all environments share: collecting a pipeline, registering services, submitting, stopping."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sage_runtime import engine
+from sage_runtime.api.console import set_console_level
+from sage_runtime.api.eras import ERA_1, Era
+from sage_runtime.api.functions import BaseFunction
+from sage_runtime.api.services import ServiceFactory
+from sage_runtime.api.streams import DataStream
+from sage_runtime.api.transformations import (
+    BaseTransformation,
+    BatchTransformation,
+    FutureTransformation,
+    SourceTransformation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sage_runtime.engine.job import Job
+
+_log = logging.getLogger("sage.environment")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_announced = False
+"""Whether `JobManager logs: …` has been printed in this process."""
+
+
+class BaseEnvironment:
+    """A pipeline in the making and the jobs that it was submitted as.
+
+    `pipeline` holds the steps. `scheduler`, `config` and `enable_monitoring` are accepted and kept; one engine runs
+    everything. `env_uuid` is the id of the last submit, None before and after `close`.
+    """
+
+    era: ClassVar[Era] = ERA_1
+    platform = "local"
+
+    def __init__(
+        self,
+        name: str = "localenvironment",
+        config: dict[str, Any] | None = None,
+        *,
+        platform: str | None = None,
+        scheduler: Any = None,
+        enable_monitoring: bool = False,
+    ) -> None:
+        self.name = name
+        self.config: dict[str, Any] = dict(config or {})
+        if platform is not None:
+            self.platform = platform
+        self.enable_monitoring = enable_monitoring
+        self.pipeline: list[BaseTransformation] = []
+        self.service_factories: dict[str, Any] = {}
+        self.uuid: str | None = None
+        self.env_uuid: str | None = None
+        self.env_base_dir: str | None = engine.current().logs or None
+        self.console_log_level = "INFO"
+        self.jobmanager_host: str | None = None
+        self.jobmanager_port: int | None = None
+        self._scheduler: Any = None
+        self._given_scheduler = scheduler
+        if scheduler is not None:
+            self._scheduler = self.scheduler
+        self._logger: Any = None
+        self._job: Job | None = None
+
+    # --- sources ---
+
+    def from_batch(
+        self,
+        source: Any,
+        *args: Any,
+        delay: float | None = None,
+        progress_log_interval: int = 100,
+        parallelism: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> DataStream:
+        """A stream that ends by itself, from a function class with its arguments, or from any iterable.
+
+        `total_count` (of an iterable) and `progress_log_interval` are accepted; `delay` is in seconds.
+
+        Raises:
+            TypeError: neither a function class nor iterable.
+        """
+        options: dict[str, Any] = {
+            "delay": delay,
+            "progress_log_interval": progress_log_interval,
+            "parallelism": parallelism,
+            "name": name,
+        }
+        if isinstance(source, type) and (issubclass(source, BaseFunction) or hasattr(source, "execute")):
+            return self._add(BatchTransformation(self, _executable(source), *args, **options, **kwargs))
+        try:
+            iter(source)
+        except TypeError:
+            raise TypeError(
+                f"from_batch takes a function class, a list or anything else to iterate over, not {source!r}"
+            ) from None
+        return self._add_values(source, options)
+
+    def from_source(
+        self,
+        function: Any,
+        *args: Any,
+        delay: float | None = None,
+        parallelism: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> DataStream:
+        """A stream without a known end, from a function class with its arguments or a callable without parameters.
+
+        It ends when a `StopSignal` is returned. `delay` is in seconds: between records in eras 1 and 2, after `None`
+        in era 3.
+        """
+        return self._add(
+            SourceTransformation(self, function, *args, delay=delay, parallelism=parallelism, name=name, **kwargs)
+        )
+
+    def from_collection(self, function: Any, *args: Any, **kwargs: Any) -> DataStream:
+        """The same as `from_batch`; a callable is asked until it returns `None`."""
+        if isinstance(function, type) or not callable(function):
+            return self.from_batch(function, *args, **kwargs)
+        return self._add(BatchTransformation(self, function, *args, **kwargs))
+
+    def from_future(self, name: str) -> DataStream:
+        """A stream to be filled later with `fill_future`: the beginning of a feedback loop."""
+        return self._add(FutureTransformation(self, name))
+
+    def from_kafka_source(self, *args: Any, **kwargs: Any) -> DataStream:
+        """A stream of a Kafka topic's messages.
+
+        `(bootstrap_servers, topic, group_id, auto_offset_reset="latest", value_deserializer="json",
+        buffer_size=10000, max_poll_records=500, **client options)`, in eras 2 and 3 with the source's class before
+        them; it defaults to ours, which needs the extra `kafka`.
+        """
+        source_class: type[Any] | None = kwargs.pop("source_class", None)
+        if args and isinstance(args[0], type):
+            source_class, args = args[0], args[1:]
+        if source_class is None:
+            from sage_runtime.api.io.kafka import KafkaSourceFunction
+
+            source_class = KafkaSourceFunction
+        names = ("bootstrap_servers", "topic", "group_id", "auto_offset_reset", "value_deserializer", "buffer_size")
+        options = {
+            "auto_offset_reset": "latest",
+            "value_deserializer": "json",
+            "buffer_size": 10000,
+            "max_poll_records": 500,
+            **dict(zip((*names, "max_poll_records"), args, strict=False)),
+            **kwargs,
+        }
+        return self._add(SourceTransformation(self, source_class, **options))
+
+    def _add(self, step: BaseTransformation) -> DataStream:
+        self.pipeline.append(step)
+        return DataStream(self, step)
+
+    def _add_values(self, values: Iterable[Any], options: dict[str, Any]) -> DataStream:
+        from sage_runtime.api.batches import IterableBatchIteratorFunction
+
+        options["name"] = options["name"] or type(values).__name__
+        step = BatchTransformation(self, IterableBatchIteratorFunction, values, **options)
+        step.values = values
+        return self._add(step)
+
+    # --- services ---
+
+    def register_service(
+        self, service_name: str, service_class: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> ServiceFactory:
+        """Let operators call `service_name`; each submit makes an instance of the class with these arguments.
+
+        Raises:
+            TypeError: not a class, nor another callable that makes the service.
+        """
+        if not callable(service_class):
+            raise TypeError(f"register_service takes a class, not {service_class!r}")
+        factory = ServiceFactory(service_name, service_class, args, kwargs)
+        if self.era.announces:
+            print(f"ServiceFactory initialized for {service_name} with class {service_class}")
+        self.register_service_factory(service_name, factory)
+        return factory
+
+    def register_service_factory(self, service_name: str, service_factory: Any) -> Any:
+        """Let operators call `service_name`, made by `service_factory.create_service(ctx)`."""
+        self.service_factories[service_name] = service_factory
+        _log.info("Registered local service: %s", service_name)
+        return service_factory
+
+    # --- running ---
+
+    def submit(self, autostop: bool = False) -> str:
+        """Start the pipeline and return the id of this submit; with `autostop`, wait for its end.
+
+        Raises:
+            GraphError: the pipeline does not hold together.
+            Exception: what a function's constructor raised; in era 3, with `autostop`, what failed the pipeline.
+        """
+        from sage_runtime.api.jobs import JobManager
+        from sage_runtime.api.pipeline import build_graph
+
+        runtime = engine.current()
+        self._announce_logs(runtime.logs)
+        graph = build_graph(self)
+        self.uuid = self.env_uuid = str(uuid.uuid4())
+        self._job = runtime.submit(graph)
+        JobManager().add(self.env_uuid, self, self._job)
+        if autostop:
+            self._wait_for_completion()
+            if self.era.raises_failures and self._job.failure is not None:
+                raise self._job.failure
+        return self.uuid
+
+    def _announce_logs(self, logs: str) -> None:
+        global _announced
+        if self.era.announces and logs and not _announced:
+            _announced = True
+            print(f"JobManager logs: {logs}")
+
+    def _wait_for_completion(self) -> None:
+        """Wait until the job of the last submit has ended."""
+        if self._job is not None:
+            self._job.wait()
+
+    def stop(self) -> None:
+        """Close the sources and wait until what is in flight has been delivered, ten seconds at most."""
+        if self._job is None:
+            _log.warning("%s was not submitted: there is nothing to stop", self.name)
+            return
+        self._job.stop(drain=True)
+
+    def close(self) -> None:
+        """Stop, and forget the pipeline."""
+        self.stop()
+        self.env_uuid = None
+        self.pipeline.clear()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the job of the last submit runs."""
+        return self._job is not None and self._job.status == "running"
+
+    # --- what else scripts look at ---
+
+    def set_console_log_level(self, level: str) -> None:
+        """What the loggers of this environment write to the console: DEBUG, INFO, WARNING or ERROR, and above.
+
+        Raises:
+            ValueError: another level.
+        """
+        if level.upper() not in _LEVELS:
+            raise ValueError(f"no console log level {level!r}; there are {', '.join(_LEVELS)}")
+        self.console_log_level = level.upper()
+        if self._job is not None:
+            set_console_level(self._job.id, self.console_log_level)
+        if self._logger is not None:
+            self._logger.update_output_level("console", self.console_log_level)
+
+    @property
+    def logger(self) -> Any:
+        """A logger for the script's own messages."""
+        if self._logger is None:
+            from sage_runtime.api.logger import CustomLogger, RuntimeCustomLogger
+
+            self._logger = RuntimeCustomLogger() if self.era.terse_console else CustomLogger()
+        return self._logger
+
+    @property
+    def jobmanager(self) -> Any:
+        """The job manager of this process."""
+        from sage_runtime.api.jobs import JobManager
+
+        return JobManager()
+
+    @property
+    def client(self) -> Any:
+        """The job manager, as a client of SAGE's daemon would reach it."""
+        from sage_runtime.api.jobs import JobManagerClient
+
+        return JobManagerClient()
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler that was given, resolved; a `FIFOScheduler` by default. It decides nothing here."""
+        if self._scheduler is None:
+            from sage_runtime.api.scheduling import resolve_scheduler
+
+            self._scheduler = resolve_scheduler(scheduler=self._given_scheduler, platform=self.platform)
+        return self._scheduler
+
+    def get_scheduler_metrics(self) -> dict[str, Any]:
+        """What the scheduler counts."""
+        metrics: dict[str, Any] = self.scheduler.get_metrics()
+        return metrics
+
+    def print_sink(self) -> type[BaseFunction]:
+        """The class that `stream.print()` uses."""
+        from sage_runtime.api.io.printing import BannerPrintSink, PrintSink
+
+        return PrintSink if self.era.number == 1 else BannerPrintSink
+
+
+def _executable(cls: type[Any]) -> type[Any]:
+    """A batch class that can be run: one that only has `get_data_iterator` gets an `execute` that reads it."""
+    if not getattr(cls.execute, "__isabstractmethod__", False) or not hasattr(cls, "get_data_iterator"):
+        return cls
+    from sage_runtime.api.batches import IteratorBatch
+
+    return type(cls.__name__, (IteratorBatch, cls), {"__module__": cls.__module__, "__qualname__": cls.__qualname__})

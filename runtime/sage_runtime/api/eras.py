@@ -1,0 +1,41 @@
+"""Where the three eras of SAGE's API differ in what an environment does: one row each.
+
+A pipeline's era is that of the address its environment class was imported from. How operators' and services' errors
+differ is decided where they are handled, in the engine, by the graph's `era`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """One row of the table.
+
+    `announces`: the engine prints `ServiceFactory initialized for …` when a service is registered and, once in a
+    process, `JobManager logs: …` at the first submit. `paces_sources`: an explicit `delay=` is the time between a
+    source's records in seconds; otherwise it is the time until a source that returned `None` is asked again.
+    `raises_failures`: `submit(autostop=True)` raises the exception that failed the job; otherwise failures are
+    recorded and the pipeline goes on. `terse_console`: loggers write the bare message to the console; otherwise one
+    line with time, level, logger and place.
+    """
+
+    number: int
+    announces: bool
+    paces_sources: bool
+    raises_failures: bool
+    terse_console: bool
+
+
+ERA_1 = Era(1, announces=True, paces_sources=True, raises_failures=False, terse_console=False)
+"""`sage.core.api.*`: SAGE 0.1.0 to 0.1.5.1."""
+
+ERA_2 = Era(2, announces=True, paces_sources=True, raises_failures=False, terse_console=False)
+"""`sage.kernel.api.*` and `sage.common.core.functions.*`: SAGE 0.1.6 to 0.2.5."""
+
+ERA_3 = Era(3, announces=False, paces_sources=False, raises_failures=True, terse_console=True)
+"""`sage.foundation`, `sage.stream`, `sage.runtime`: isage 0.3."""
+
+VERSION_2, VERSION_3 = "0.2.4.14", "0.3.2.4"
+"""The SAGE version whose API the modules of an era say they are."""

@@ -1,0 +1,227 @@
+"""The base classes of users' functions: one object each, whatever address they are imported from.
+
+What the engine hands over through the context (`logger`, `name`, `call_service`) is a default that a user's own
+attribute of that name replaces, and works in classes that never call `super().__init__()`.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from sage_runtime.api.construction import context_of
+
+
+class FromContext:
+    """An attribute read from the context; assigning to it on an instance simply replaces it."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self._find = find
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        return self if instance is None else self._find(instance)
+
+
+def find_logger(instance: Any) -> logging.Logger:
+    """The logger of the context, else one named after the class."""
+    context = context_of(instance)
+    logger: logging.Logger = logging.getLogger(f"sage.{type(instance).__name__}") if context is None else context.logger
+    return logger
+
+
+def find_name(instance: Any) -> str:
+    """The name in the context (`PrintSink_0`), else the class's."""
+    return type(instance).__name__ if instance.ctx is None else str(instance.ctx.name)
+
+
+def find_call_service(instance: Any) -> Any:
+    """What calls services and waits: `call_service["x"].method(…)` or `call_service("x", …, method=…)`.
+
+    Raises:
+        RuntimeError: there is no context yet, as in a function's constructor.
+    """
+    return _context(instance).call_service
+
+
+def find_call_service_async(instance: Any) -> Any:
+    """As `find_call_service`, for calls that return a future."""
+    return _context(instance).call_service_async
+
+
+def _context(instance: Any) -> Any:
+    if instance.ctx is None:
+        raise RuntimeError(
+            f"{type(instance).__name__} has no runtime context yet, so it cannot call services: "
+            "functions get it after __init__, when the pipeline is submitted"
+        )
+    return instance.ctx
+
+
+class BaseFunction(ABC):
+    """What every function derives from. `ctx` is None until the constructor has run."""
+
+    ctx: Any = None
+    logger: Any = FromContext(find_logger)
+    name: Any = FromContext(find_name)
+    call_service: Any = FromContext(find_call_service)
+    call_service_async: Any = FromContext(find_call_service_async)
+
+    __state_include__: ClassVar[list[str]] = []
+    __state_exclude__: ClassVar[list[str]] = ["ctx", "_logger", "logger"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: B027 - users pass on what they were given
+        """Take and ignore everything."""
+
+    @abstractmethod
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Handle one record, or make one (sources and batches, without an argument)."""
+
+    def get_state(self) -> dict[str, Any]:
+        """The attributes that make up its state: those in `__state_include__`, or all but `__state_exclude__`."""
+        attributes = vars(self)
+        chosen = self.__state_include__ or [name for name in attributes if name not in self.__state_exclude__]
+        return {name: attributes[name] for name in chosen if name in attributes}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Take over attributes that `get_state` gave."""
+        vars(self).update(state)
+
+
+class MapFunction(BaseFunction):
+    """One record in, one out; `None` is dropped."""
+
+
+class FilterFunction(BaseFunction):
+    """Keeps the records for which `execute` is true."""
+
+
+class Collector:
+    """Takes what a flatmap emits with `collect`, besides or instead of what it returns."""
+
+    def __init__(self, logger: Any = None, **kwargs: Any) -> None:
+        self.logger = logger
+        self._items: list[Any] = []
+
+    def collect(self, data: Any) -> None:
+        """Emit a record."""
+        self._items.append(data)
+
+    def get_collected_data(self) -> list[Any]:
+        """A copy of what was collected and not cleared."""
+        return list(self._items)
+
+    def get_collected_count(self) -> int:
+        """How much was collected and not cleared."""
+        return len(self._items)
+
+    def clear(self) -> None:
+        """Forget what was collected."""
+        self._items.clear()
+
+    @property
+    def items(self) -> list[Any]:
+        """What was collected, as era 3 names it."""
+        return self._items
+
+
+class _FlatMapCollector(Collector):
+    """A flatmap's own collector: what it takes goes where `FlatMapFunction.collect` puts it."""
+
+    def __init__(self, function: FlatMapFunction) -> None:
+        super().__init__()
+        self._function = function
+
+    def collect(self, data: Any) -> None:
+        self._function.collect(data)
+
+
+class FlatMapFunction(BaseFunction):
+    """One record in, any number out: what `execute` returns, flattened, and then what it gave to `collect`."""
+
+    def collect(self, data: Any) -> None:
+        """Emit a record after those that `execute` returns. The engine empties the list after each record."""
+        try:
+            self._collected.append(data)
+        except AttributeError:
+            self._collected: list[Any] = [data]
+
+    @property
+    def out(self) -> Collector:
+        """The collector, for those who write `self.out.collect(x)`."""
+        collector = self.__dict__.get("_out")
+        if collector is None:
+            collector = self.__dict__["_out"] = _FlatMapCollector(self)
+        assert isinstance(collector, Collector)
+        return collector
+
+    @out.setter
+    def out(self, value: Any) -> None:
+        self.__dict__["_out"] = value
+
+    def insert_collector(self, collector: Collector) -> None:
+        """Use another collector for `self.out` (tests do)."""
+        self.out = collector
+
+
+class SinkFunction(BaseFunction):
+    """The end of a stream: what `execute` returns is ignored, and `close`, if there is one, is called at the end."""
+
+
+class SourceFunction(BaseFunction):
+    """Makes records until it returns a `StopSignal`; `None` means that there is nothing now."""
+
+
+class BatchFunction(BaseFunction):
+    """Makes records until it returns `None` or a `StopSignal`."""
+
+
+class KeyByFunction(BaseFunction):
+    """`execute` gives the key of a record."""
+
+
+class BaseJoinFunction(BaseFunction):
+    """Joins two keyed streams: `execute(payload, key, tag)`, with tag 0 for the left and 1 for the right stream."""
+
+    is_join = True
+
+
+class BaseCoMapFunction(BaseFunction):
+    """Maps several streams, each by its own method: `map0` for the first, `map1` for the second, and so on.
+
+    Classes define `map0` and `map1`. In eras 1 and 2 the third to fifth are optional: their records are dropped.
+    """
+
+    is_comap = True
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Never called by the engine.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is a comap: its mapN methods are called, not execute")
+
+    def map2(self, data: Any) -> Any:
+        """The third stream: dropped unless overridden."""
+
+    def map3(self, data: Any) -> Any:
+        """The fourth stream: dropped unless overridden."""
+
+    def map4(self, data: Any) -> Any:
+        """The fifth stream: dropped unless overridden."""
+
+
+class FutureFunction(BaseFunction):
+    """Stands where a stream made by `from_future` is not yet filled; it is never run."""
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Never called by the engine.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("a future is a placeholder; fill it with fill_future")
+
+    call = __call__ = execute

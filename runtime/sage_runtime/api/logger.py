@@ -1,0 +1,220 @@
+"""`CustomLogger`: SAGE's logger in the forms of eras 1 and 2 and of era 3, on top of Python's logging.
+
+The two accept each other's arguments: a name or a list of outputs comes first. An output is `("console", level)` or
+`(file, level)`; levels are names or numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sage_runtime.api.console import PREFIX, ConsoleHandler, Switch
+from sage_runtime.api.eras import ERA_2, ERA_3, Era
+
+_LEVELS = {
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARNING": logging.WARNING,
+    "WARN": logging.WARNING,
+    "ERROR": logging.ERROR,
+    "CRITICAL": logging.CRITICAL,
+    "FATAL": logging.CRITICAL,
+}
+_numbers = itertools.count(1)
+Outputs = list[tuple[str, str | int]]
+
+
+class _Logger:
+    """What both forms do. Log records always reach the worker's log; outputs come on top of that."""
+
+    _era: ClassVar[Era] = ERA_2
+
+    def __init__(
+        self,
+        outputs: str | Outputs | None = None,
+        name: str | Outputs | None = None,
+        log_base_folder: str | Path | None = None,
+    ) -> None:
+        if isinstance(outputs, str) or isinstance(name, list):
+            outputs, name = name, outputs
+        assert not isinstance(outputs, str)
+        assert not isinstance(name, list)
+        self.name = name or "sage"
+        self.log_base_folder = log_base_folder
+        self.logger = logging.getLogger(f"{PREFIX}{name}" if name else f"{PREFIX}logger-{next(_numbers)}")
+        for handler in self.logger.handlers[:]:
+            self.logger.removeHandler(handler)
+        self.output_configs: list[dict[str, Any]] = []
+        for target, level in [("console", "INFO")] if outputs is None else outputs:
+            self.add_output(target, level)
+
+    # --- messages ---
+
+    def debug(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log a debug message."""
+        self._log(logging.DEBUG, message, args, kwargs)
+
+    def info(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log an information."""
+        self._log(logging.INFO, message, args, kwargs)
+
+    def warning(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log a warning."""
+        self._log(logging.WARNING, message, args, kwargs)
+
+    def warn(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log a warning."""
+        self._log(logging.WARNING, message, args, kwargs)
+
+    def error(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log an error; with `exc_info=True`, with the traceback of what is being handled."""
+        self._log(logging.ERROR, message, args, kwargs)
+
+    def critical(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log a critical error."""
+        self._log(logging.CRITICAL, message, args, kwargs)
+
+    def exception(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log an error with the traceback of what is being handled."""
+        self._log(logging.ERROR, message, args, {"exc_info": True, **kwargs})
+
+    def _log(self, level: int, message: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.logger.log(level, message, *args, **{"stacklevel": 3, **kwargs})
+
+    # --- outputs ---
+
+    def add_output(self, output_target: str, level: str | int) -> None:
+        """Write to one more output from `level` on: `console`, or a file (below `log_base_folder` if relative)."""
+        number = level_number(level)
+        handler: logging.Handler | None = None
+        if output_target != "console":
+            path = Path(self.log_base_folder or ".") / output_target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+            handler.setLevel(number)
+            handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)s | %(name)s | %(message)s"))
+        elif Switch.console or self._era.terse_console:
+            handler = ConsoleHandler(self._era, number, lasting=True)
+        if handler is not None:
+            self.logger.addHandler(handler)
+        self.output_configs.append({"target": output_target, "level": number, "handler": handler})
+
+    def remove_output(self, target_index_or_name: int | str) -> None:
+        """Stop writing to an output, by its index or target.
+
+        Raises:
+            ValueError: there is no such output.
+        """
+        config = self._output(target_index_or_name)
+        self.output_configs.remove(config)
+        if config["handler"] is not None:
+            self.logger.removeHandler(config["handler"])
+
+    def update_output_level(self, target_index_or_name: int | str, new_level: str | int) -> None:
+        """Change from which level on an output is written to.
+
+        Raises:
+            ValueError: there is no such output.
+        """
+        config = self._output(target_index_or_name)
+        config["level"] = level_number(new_level)
+        if config["handler"] is not None:
+            config["handler"].setLevel(config["level"])
+
+    def get_output_configs(self) -> list[dict[str, Any]]:
+        """The outputs: `target`, `level` (its name), `level_num`, `handler_active`."""
+        return [
+            {
+                "target": config["target"],
+                "level": logging.getLevelName(config["level"]),
+                "level_num": config["level"],
+                "handler_active": config["handler"] is not None,
+            }
+            for config in self.output_configs
+        ]
+
+    def _output(self, target: int | str) -> dict[str, Any]:
+        for index, config in enumerate(self.output_configs):
+            if target in (index, config["target"]):
+                return config
+        raise ValueError(f"logger {self.name!r} has no output {target!r}")
+
+    @classmethod
+    def get_available_levels(cls) -> list[str]:
+        """The names of the levels."""
+        return [name for name in _LEVELS if name not in ("WARN", "FATAL")]
+
+
+class CustomLogger(_Logger):
+    """The logger of eras 1 and 2: a line on the console for each message from the output's level on."""
+
+    @classmethod
+    def disable_global_console_debug(cls) -> None:
+        """Keep operators, services and loggers made from now on off the console."""
+        Switch.console = False
+
+    @classmethod
+    def enable_global_console_debug(cls) -> None:
+        """Let them write to the console again."""
+        Switch.console = True
+
+    @classmethod
+    def is_global_console_debug_enabled(cls) -> bool:
+        """Whether they may write to the console."""
+        return Switch.console
+
+
+class RuntimeCustomLogger(_Logger):
+    """The logger of era 3: bare messages on the console, and a switch for debug messages only."""
+
+    _era = ERA_3
+
+    def debug(self, message: object, *args: Any, **kwargs: Any) -> None:
+        """Log a debug message, unless these are disabled."""
+        if Switch.debug:
+            self._log(logging.DEBUG, message, args, kwargs)
+
+    def update_output_level(self, target_index_or_name: int | str, new_level: str | int) -> None:
+        """Change from which level on it writes, whatever output is named."""
+        for config in self.output_configs:
+            super().update_output_level(config["target"], new_level)
+
+    @classmethod
+    def disable_global_console_debug(cls) -> None:
+        """Drop debug messages."""
+        Switch.debug = False
+
+    @classmethod
+    def enable_global_console_debug(cls) -> None:
+        """Take debug messages again."""
+        Switch.debug = True
+
+    @classmethod
+    def is_global_console_debug_enabled(cls) -> bool:
+        """Whether debug messages are taken."""
+        return Switch.debug
+
+
+RuntimeCustomLogger.__name__ = RuntimeCustomLogger.__qualname__ = "CustomLogger"
+
+
+def get_logger(name: str | None = None) -> CustomLogger:
+    """A logger of that name."""
+    return CustomLogger(name=name)
+
+
+def level_number(level: str | int) -> int:
+    """A level's number, from its name in any case or a number.
+
+    Raises:
+        ValueError: no such name.
+    """
+    if isinstance(level, int):
+        return level
+    try:
+        return _LEVELS[level.upper()]
+    except KeyError:
+        raise ValueError(f"no log level {level!r}; there are {', '.join(_LEVELS)}") from None

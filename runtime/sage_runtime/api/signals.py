@@ -1,0 +1,116 @@
+"""`StopSignal` in the three forms it has had, and `Packet`.
+
+All three end the source that returns them: they derive from the engine's `EndOfStream`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sage_runtime.graph import EndOfStream
+
+
+class StopSignal(EndOfStream):
+    """The end of a stream, as eras 1 (from 0.1.3) and 2 have it: every argument is optional.
+
+    `name` is the message and `source` defaults to it; `timestamp` is in nanoseconds since the epoch.
+    """
+
+    def __init__(self, message: str = "Stop", source: str | None = None, payload: Any = None) -> None:
+        self.message = message
+        self.name = message
+        self.source = message if source is None else source
+        self.payload = payload
+        self.timestamp = time.time_ns()
+
+    def __str__(self) -> str:
+        return f"StopSignal({self.message})"
+
+    def __repr__(self) -> str:
+        return f"StopSignal(message={self.message!r}, source={self.source!r})"
+
+
+class EarlyStopSignal(StopSignal):
+    """The end of a stream as 0.1.2 has it in `sage.core.communication.stop_signal`: a name, and perhaps a payload."""
+
+    def __init__(self, name: str, payload: Any = None) -> None:
+        super().__init__(name, payload=payload)
+
+    def __repr__(self) -> str:
+        return f"<StopSignal {self.name}>"
+
+
+class RuntimeStopSignal(EndOfStream):
+    """The end of a stream as era 3 has it: the name is required, and signals with the same fields are equal."""
+
+    __slots__ = ("name", "source", "timestamp")
+    __hash__ = None  # type: ignore[assignment]  # mutable and compared by value, as SAGE's dataclass is
+
+    def __init__(self, name: str, source: str | None = None, timestamp: int | None = None) -> None:
+        self.name = name
+        self.source = source
+        self.timestamp = time.time_ns() if timestamp is None else timestamp
+
+    def __repr__(self) -> str:
+        return f"StopSignal(name={self.name!r}, source={self.source!r}, timestamp={self.timestamp})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RuntimeStopSignal):
+            return NotImplemented
+        return (self.name, self.source, self.timestamp) == (other.name, other.source, other.timestamp)
+
+
+for _signal in (EarlyStopSignal, RuntimeStopSignal):
+    _signal.__name__ = _signal.__qualname__ = "StopSignal"
+
+
+class Packet:
+    """A record with its routing: what SAGE sends between operators. Ours does not use it; scripts may make some.
+
+    `input_index` tells the inputs of a comap or join apart, `partition_key` and `partition_strategy` route;
+    `timestamp` is in nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        payload: Any,
+        input_index: int = 0,
+        partition_key: Any = None,
+        partition_strategy: str | None = None,
+    ) -> None:
+        self.payload = payload
+        self.input_index = input_index
+        self.partition_key = partition_key
+        self.partition_strategy = partition_strategy
+        self.timestamp = time.time_ns()
+
+    def is_keyed(self) -> bool:
+        """Whether it carries a key."""
+        return self.partition_key is not None
+
+    def inherit_partition_info(self, new_payload: Any) -> Packet:
+        """A new packet with another payload and the same routing."""
+        return Packet(new_payload, self.input_index, self.partition_key, self.partition_strategy)
+
+    def update_key(self, new_key: Any, new_strategy: str | None = None) -> Packet:
+        """A new packet with another key and, if given, another strategy."""
+        return Packet(self.payload, self.input_index, new_key, new_strategy or self.partition_strategy)
+
+    def copy(self) -> Packet:
+        """A packet equal to this one, with the same timestamp."""
+        packet = self.inherit_partition_info(self.payload)
+        packet.timestamp = self.timestamp
+        return packet
+
+    def _fields(self) -> tuple[Any, ...]:
+        return self.payload, self.input_index, self.partition_key, self.partition_strategy
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, Packet) else NotImplemented
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        key = f"key={self.partition_key!r}" if self.is_keyed() else "unkeyed"
+        return f"<Packet input={self.input_index} {key} payload_type={type(self.payload).__name__}>"
