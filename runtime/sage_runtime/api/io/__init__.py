@@ -1,0 +1,1 @@
+"""The sources, batches and sinks that SAGE's libraries bring along."""
