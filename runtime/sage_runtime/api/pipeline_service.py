@@ -1,0 +1,143 @@
+"""A pipeline as a service of another: a bridge between `call_service` and a source (SAGE 0.2.4).
+
+The bridge is shared: `PipelineService(bridge)` is registered for the callers, `PipelineServiceSource` and
+`PipelineServiceSink` are the two ends of the pipeline that answers. A record between them is the request's dictionary
+(another payload under `data`) with the queue for its answer under `_response_queue`.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+from dataclasses import dataclass
+from typing import Any
+
+from sage_runtime.api.functions import SinkFunction, SourceFunction
+from sage_runtime.api.services import BaseService
+from sage_runtime.api.signals import StopSignal
+
+_ANSWER_QUEUE = "_response_queue"
+_END = "pipeline-service-shutdown"
+
+
+@dataclass
+class PipelineRequest:
+    """A request: its payload, and where the answer goes."""
+
+    payload: Any
+    response_queue: queue.Queue[Any]
+
+
+class PipelineBridge:
+    """Requests on their way from callers to a pipeline's source. Any thread may call any method."""
+
+    def __init__(self) -> None:
+        self._requests: queue.Queue[PipelineRequest | StopSignal] = queue.Queue()
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def submit(self, payload: Any) -> queue.Queue[Any]:
+        """Send a request; its answer comes in the queue.
+
+        Raises:
+            RuntimeError: the bridge is closed.
+        """
+        if self._closed:
+            raise RuntimeError("Pipeline bridge is closed")
+        answer: queue.Queue[Any] = queue.Queue(maxsize=1)
+        self._requests.put(PipelineRequest(payload, answer))
+        return answer
+
+    def next(self, timeout: float = 0.1) -> PipelineRequest | StopSignal | None:
+        """The next request, `None` after `timeout` seconds without one, a `StopSignal` at a closed bridge's end."""
+        if self._closed and self._requests.empty():
+            return StopSignal(_END)
+        try:
+            return self._requests.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Take no more requests, and end the pipeline after those that are there."""
+        if not self._closed:
+            self._closed = True
+            self._requests.put(StopSignal(_END))
+
+
+def _default_timeout() -> float:
+    testing = os.environ.get("SAGE_TEST_MODE") == "true" or os.environ.get("SAGE_EXAMPLES_MODE") == "test"
+    return 5.0 if testing else 30.0
+
+
+class PipelineService(BaseService):
+    """The service that callers see: `process(message)` waits for the pipeline's answer.
+
+    `request_timeout` is in seconds: 30 unless given, 5 when SAGE's test modes are on in the environment.
+    """
+
+    def __init__(self, bridge: PipelineBridge, request_timeout: float | None = None) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._request_timeout = _default_timeout() if request_timeout is None else request_timeout
+
+    def process(self, message: Any) -> Any:
+        """The pipeline's answer; `{"command": "shutdown"}` closes the bridge instead.
+
+        Raises:
+            ValueError: no message.
+            RuntimeError: the bridge is closed.
+            TimeoutError: no answer in time.
+        """
+        if message is None:
+            raise ValueError("Empty message")
+        if isinstance(message, dict) and message.get("command") == "shutdown":
+            self._bridge.close()
+            return {"status": "shutdown_ack"}
+        try:
+            answer = self._bridge.submit(message)
+        except RuntimeError as error:
+            raise RuntimeError("Pipeline service is shutting down") from error
+        try:
+            return answer.get(timeout=self._request_timeout)
+        except queue.Empty:
+            raise TimeoutError(f"Pipeline service timed out after {self._request_timeout}s") from None
+
+    def stop(self) -> None:
+        """End the pipeline that answers."""
+        self._bridge.close()
+
+
+class PipelineServiceSource(SourceFunction):
+    """The beginning of the pipeline that answers. `poll_interval`, in seconds, is how long it waits for a request."""
+
+    def __init__(self, bridge: PipelineBridge, poll_interval: float = 0.1) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._poll_interval = poll_interval
+
+    def execute(self, data: Any = None) -> Any:
+        """The next request's dictionary, `None` if there is none, a `StopSignal` when the bridge is closed."""
+        request = self._bridge.next(timeout=self._poll_interval)
+        if not isinstance(request, PipelineRequest):
+            return request
+        if isinstance(request.payload, dict):
+            request.payload[_ANSWER_QUEUE] = request.response_queue
+            return request.payload
+        return {"data": request.payload, _ANSWER_QUEUE: request.response_queue}
+
+
+class PipelineServiceSink(SinkFunction):
+    """The end of the pipeline that answers: what arrives is the answer, without the queue in it."""
+
+    def execute(self, data: Any) -> None:
+        """Answer."""
+        if isinstance(data, dict):
+            answer_queue = data.pop(_ANSWER_QUEUE, None)
+        else:
+            answer_queue = getattr(data, "response_queue", None)
+        if answer_queue is not None:
+            answer_queue.put(data)
