@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from operator import is_
 from typing import Any
 
@@ -69,6 +70,7 @@ class RunState:
         self.phase = "starting"
         self.started: RunStarted | None = None
         self.first_t = 0.0
+        self.last_t = 0.0
         self.begin = 0.0
         self.finished: RunFinished | None = None
         self.pipelines: dict[str, PipelineState] = {}
@@ -92,7 +94,10 @@ class RunState:
     def apply(self, event: Event) -> None:
         """Take one event in; never raises on an event that `decode` let through."""
         if self.seq < 0 and self.clock.origin is None:
-            self.first_t = _unix(event)
+            self.first_t = self.last_t = event.t if math.isfinite(event.t) else 0.0
+        if not math.isfinite(event.t):
+            event = replace(event, t=self.last_t)
+        self.last_t = event.t
         self.seq = event.seq
         self._changed = True
         fold = _FOLDS.get(type(event))
@@ -103,7 +108,7 @@ class RunState:
     def _run_started(self, event: RunStarted, time: float) -> None:
         self.started = event
         self.begin = time
-        self.first_t = _unix(event)
+        self.first_t = event.t
 
     def _run_state(self, event: RunStateChanged, time: float) -> None:
         if self.finished is None and event.state in PHASES:
@@ -114,7 +119,7 @@ class RunState:
         if pipeline is None:
             if len(self.pipelines) >= MOST_PIPELINES:
                 return
-            pipeline = self.pipelines[event.pipeline] = PipelineState(event.pipeline, _unix(event), time)
+            pipeline = self.pipelines[event.pipeline] = PipelineState(event.pipeline, event.t, time)
             self._evict()
         pipeline.submit(event, time)
         self.past.rate.add(time, time, 0)
@@ -132,7 +137,7 @@ class RunState:
     def _pipeline(self, id_: str, event: Event, time: float) -> PipelineState | None:
         pipeline = self.pipelines.get(id_)
         if pipeline is None and id_ not in self.evicted and len(self.pipelines) < MOST_PIPELINES:
-            pipeline = self.pipelines[id_] = PipelineState(id_, _unix(event), time)
+            pipeline = self.pipelines[id_] = PipelineState(id_, event.t, time)
         return pipeline
 
     def _operator_stats(self, event: OperatorStats, time: float) -> None:
@@ -199,7 +204,7 @@ class RunState:
             pipeline.finish(event)
 
     def _run_finished(self, event: RunFinished, time: float) -> None:
-        self.finished = event
+        self.finished = replace(event, duration=seconds(event.duration))
         self.phase = event.status if event.status in ENDED else "failed"
         self.prompt = None
         for pipeline in self.pipelines.values():
@@ -233,7 +238,7 @@ class RunState:
         return self._view
 
     def _elapsed(self, time: float) -> float:
-        if self.finished is not None and seconds(self.finished.duration) > 0:
+        if self.finished is not None and self.finished.duration > 0:
             return self.finished.duration
         return math.floor((time - self.begin) * 10) / 10
 
@@ -310,6 +315,7 @@ class RunState:
             "phase": self.phase,
             "started": None if self.started is None else event_to_json(self.started),
             "first_t": self.first_t,
+            "last_t": self.last_t,
             "begin": self.begin,
             "finished": None if self.finished is None else event_to_json(self.finished),
             "pipelines": [pipeline.to_json() for pipeline in self.pipelines.values()],
@@ -344,7 +350,8 @@ class RunState:
         if data["version"] != VERSION:
             raise StateError(f"a snapshot of version {data['version']}, this is version {VERSION}")
         state = cls(data["run"])
-        state.seq, state.phase, state.first_t, state.begin = data["seq"], data["phase"], data["first_t"], data["begin"]
+        state.seq, state.phase, state.begin = data["seq"], data["phase"], data["begin"]
+        state.first_t, state.last_t = data["first_t"], data["last_t"]
         state.clock = RunClock.from_json(data["clock"])
         if data["started"] is not None:
             state.started = event_from_json(data["started"], RunStarted)
@@ -363,10 +370,6 @@ class RunState:
         state.unknown_events, state.prompt, state.prompts = data["unknown_events"], data["prompt"], data["prompts"]
         state.past, state._second = Past.from_json(data["past"]), data["second"]
         return state
-
-
-def _unix(event: Event) -> float:
-    return event.t if math.isfinite(event.t) else 0.0
 
 
 def _same(new: tuple[PipelineView, ...], old: tuple[PipelineView, ...]) -> bool:

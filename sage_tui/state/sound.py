@@ -29,10 +29,11 @@ def sound_operator(stats: OperatorStats) -> OperatorStats:
 
 
 def _sound(stats: _Stats) -> _Stats:
-    shares = stats.busy + stats.waiting + stats.idle + stats.blocked + stats.paused + stats.cpu
+    shares = (stats.busy, stats.waiting, stats.idle, stats.blocked, stats.paused, stats.cpu)
     totals = (stats.records_in, stats.records_out, stats.errors, stats.queue, stats.queue_capacity)
-    if math.isfinite(shares) and min(totals) >= 0 and max(totals) <= MOST and _latency_is_sound(stats.latency):
-        return stats
+    if math.isfinite(sum(shares)) and min(*shares, *totals) >= 0 and max(totals) <= MOST:
+        latency = _sound_latency(stats.latency)
+        return stats if latency is stats.latency else replace(stats, latency=latency)
     values: dict[str, Any] = {name: _share(getattr(stats, name)) for name in _SHARES}
     values |= {name: total(getattr(stats, name)) for name in _TOTALS}
     return replace(stats, latency=_sound_latency(stats.latency), **values)
@@ -41,7 +42,8 @@ def _sound(stats: _Stats) -> _Stats:
 def sound_service(stats: ServiceStats) -> ServiceStats:
     """The stats, mended where that is needed; otherwise the same object."""
     totals = (stats.calls, stats.errors, stats.in_flight, stats.waiting, *stats.callers.values())
-    if min(totals) >= 0 and max(totals) <= MOST and _latency_is_sound(stats.latency):
+    latency = _sound_latency(stats.latency)
+    if min(totals) >= 0 and max(totals) <= MOST and latency is stats.latency:
         return stats
     return replace(
         stats,
@@ -49,7 +51,7 @@ def sound_service(stats: ServiceStats) -> ServiceStats:
         errors=total(stats.errors),
         in_flight=total(stats.in_flight),
         waiting=total(stats.waiting),
-        latency=_sound_latency(stats.latency),
+        latency=latency,
         callers={name: total(number) for name, number in stats.callers.items()},
     )
 
@@ -68,12 +70,10 @@ def _share(number: float) -> float:
     return min(max(0.0, number), 1e6) if math.isfinite(number) else 0.0
 
 
-def _latency_is_sound(latency: Latency) -> bool:
-    quantiles = latency.p50 + latency.p95 + latency.p99 + latency.max
-    return math.isfinite(quantiles) and all(0 <= number <= MOST for _, number in latency.buckets)
-
-
 def _sound_latency(latency: Latency) -> Latency:
+    quantiles = (latency.p50, latency.p95, latency.p99, latency.max)
+    if math.isfinite(sum(quantiles)) and min(quantiles) >= 0 and all(0 <= n <= MOST for _, n in latency.buckets):
+        return latency
     buckets = tuple((bucket, total(number)) for bucket, number in latency.buckets)
     return Latency(seconds(latency.p50), seconds(latency.p95), seconds(latency.p99), seconds(latency.max), buckets)
 
