@@ -8,7 +8,7 @@ service calls are attributed by it. Nothing heavy is imported here, and every fu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -22,6 +22,9 @@ class Source(NamedTuple):
 
 SCRIPT = Source(None, None)
 """The script itself."""
+
+before_change: Callable[[], None] | None = None
+"""Called on a thread whose source is about to change: what it has printed so far belongs to the old one."""
 
 _INHERITED = "_sage_source"
 _ACTIVE: dict[int, threading.Thread] = getattr(threading, "_active", {})
@@ -37,7 +40,13 @@ _local = _Local()
 
 def set_source(pipeline: str | None, id: str | None) -> None:  # noqa: A002 - the word of the events
     """From now on this thread works for the operator or service `id` of `pipeline`."""
-    _local.source = Source(pipeline, id)
+    _change(Source(pipeline, id))
+
+
+def _change(source: Source) -> None:
+    if before_change is not None and source != current_source():
+        before_change()
+    _local.source = source
 
 
 def current_source() -> Source:
@@ -53,11 +62,11 @@ def current_source() -> Source:
 def attributed(pipeline: str | None, id: str | None) -> Iterator[None]:  # noqa: A002 - the word of the events
     """What runs inside is attributed to `id` of `pipeline`: constructors and hooks on somebody else's thread."""
     before = current_source()
-    _local.source = Source(pipeline, id)
+    _change(Source(pipeline, id))
     try:
         yield
     finally:
-        _local.source = before
+        _change(before)
 
 
 def bequeath(target: Any) -> None:

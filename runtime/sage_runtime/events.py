@@ -434,6 +434,14 @@ class Modules:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote:
+    """Files that the script has opened for writing: a change of these is the run's own doing."""
+
+    type: ClassVar[str] = "wrote"
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """What flows back to the worker, a JSON line with `command` and the fields of its class."""
 
@@ -513,13 +521,14 @@ class Ack(Command):
 _COMMANDS: Mapping[str, type[Command]] = {
     cls.command: cls for cls in (Start, Stop, Pause, Resume, Step, Inspect, Follow, Input, Ack)
 }
-_MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules]] = {
+_MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[Wrote]] = {
     Flush.type: Flush,
     Hello.type: Hello,
     Modules.type: Modules,
+    Wrote.type: Wrote,
 }
 
-Message = Event | Flush | Hello | Modules
+Message = Event | Flush | Hello | Modules | Wrote
 """What a worker's event pipe carries."""
 
 
@@ -561,6 +570,14 @@ def encode(message: Message) -> bytes:
         header = {name: getattr(message, name) for name in ("run", "t", "worker", "seq")}
         return _dump({"type": message.name, **header, **message.fields})
     return _dump({"type": message.type, **_plain(message)})
+
+
+def encode_stamped(event: Event, *, run: int, t: float, worker: int, seq: int) -> bytes:
+    """The JSON line of `stamped(event, …)`, made in one go."""
+    data: dict[str, Any] = {"type": event.type, "run": run, "t": t, "worker": worker, "seq": seq}
+    for name, key in _names(type(event))[len(data) - 1 :]:
+        data[key] = _plain(getattr(event, name))
+    return _dump(data)
 
 
 def encode_command(command: Command) -> bytes:

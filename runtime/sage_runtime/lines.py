@@ -1,0 +1,101 @@
+"""From what one thread writes to one stream to whole lines on the bus, so that lines of two threads are never torn."""
+
+from __future__ import annotations
+
+import threading
+import time
+from codecs import utf_8_decode
+
+from sage_runtime.engine.bus import EventBus, Origin
+from sage_runtime.events import MAX_TEXT
+
+
+class LineAssembler:
+    """Cuts the text of one thread and stream behind its last line's end and keeps the rest until more comes.
+
+    Its own thread feeds it; any thread may `finish` it. A line ends in a newline, or in a carriage return that no
+    newline follows. The lock is never held while somebody waits for room on the bus.
+    """
+
+    __slots__ = ("__weakref__", "_bus", "_bytes", "_parts", "_put", "_returned", "_size", "began", "lock", "origin")
+
+    def __init__(self, bus: EventBus, origin: Origin) -> None:
+        self.origin = origin
+        self.lock = threading.RLock()  # a signal handler may print while its thread is in here
+        self.began: float | None = None
+        self._bus = bus
+        self._put = bus.put_text
+        self._parts: list[str] = []
+        self._size = 0
+        self._returned = False
+        self._bytes = b""
+
+    def feed(self, text: str) -> None:
+        """Take text that the thread wrote: lines that are now whole go to the bus."""
+        if not text:
+            return
+        with self.lock:
+            if self._bytes:
+                text = self._decode_rest() + text
+            if self._returned:  # what is kept ends in a carriage return: is it an update or half a line's end?
+                self._returned = False
+                if text[0] != "\n":
+                    self._send("")
+            size = len(text)
+            cut = text.rfind("\n") + 1
+            if "\r" in text:
+                cut = max(cut, text.rfind("\r", 0, size - 1) + 1)
+                self._returned = text[-1] == "\r"
+            if cut == size:
+                self._send(text)
+                return
+            if cut:
+                self._send(text[:cut])
+                text = text[cut:]
+            if self.began is None:
+                self.began = time.monotonic()
+            self._parts.append(text)
+            self._size += len(text)
+            if self._size >= MAX_TEXT and not self._returned:
+                self._send("")
+            else:
+                self._bus.await_rest(self)
+
+    def feed_bytes(self, data: bytes) -> None:
+        """Take encoded text; a character may be cut anywhere, and undecodable bytes become lone surrogates."""
+        with self.lock:
+            if self._bytes:
+                data = self._bytes + data
+                self._bytes = b""
+            text, used = utf_8_decode(data, "surrogateescape", False)
+            self.feed(text)
+            if used < len(data):
+                self._bytes = data[used:]
+                if self.began is None:
+                    self.began = time.monotonic()
+                    self._bus.await_rest(self)
+
+    def finish(self) -> None:
+        """Send what is kept, though no line's end has come."""
+        with self.lock:
+            text = self._decode_rest()
+            self._returned = False
+            if text or self._parts:
+                self._send(text)
+
+    def be_quiet(self, quiet: bool) -> None:
+        """Whether the pump looks for text by itself, so that it need not be woken for each piece."""
+        self._put = self._bus.put_deferred if quiet else self._bus.put_text
+
+    def _decode_rest(self) -> str:
+        text = utf_8_decode(self._bytes, "surrogateescape", True)[0]
+        self._bytes = b""
+        return text
+
+    def _send(self, last: str) -> None:
+        if self._parts:
+            last = "".join(self._parts) + last
+            self._parts = []
+            self._size = 0
+        self.began = None
+        self._put(self.origin, last)
