@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.job import Job
 from sage_runtime.events import Event
 from sage_runtime.graph import Graph
+
+SAMPLE_SECONDS = 0.1
+"""Between two readings of all meters, at least."""
+
+SAMPLE_SHARE = 20.0
+"""And at least this many times as long as a reading takes: large pipelines are read less often."""
 
 
 class Publisher(Protocol):
@@ -28,7 +37,7 @@ class Silence:
 class Runtime:
     """All jobs of one worker: submit, pause, step, inspect, stop. Every method may be called from any thread.
 
-    `logs` is the session's folder, empty outside a worker.
+    `logs` is the session's folder, empty outside a worker. `jobs` has every job submitted so far.
     """
 
     def __init__(
@@ -44,11 +53,17 @@ class Runtime:
         self.keep_streaming = keep_streaming
         self.logs = logs
         self.jobs: list[Job] = []
+        self.gate = Gate(clock)
+        self.inspected: frozenset[str] = frozenset()
+        self.stopping = False
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._sampler: threading.Thread | None = None
 
     @property
-    def stopping(self) -> bool:
-        """Whether `stop` was called."""
-        raise NotImplementedError
+    def paused(self) -> bool:
+        """Whether the gate is closed."""
+        return self.gate.closed
 
     def submit(self, graph: Graph) -> Job:
         """Build the services and functions of a graph and start them.
@@ -56,36 +71,98 @@ class Runtime:
         Raises whatever a function's constructor raises (the job is then failed and ended). While the run stops,
         nothing is built and the job has ended already, as stopped.
         """
-        raise NotImplementedError
+        with self._lock:
+            job = Job(self, self._free_name(graph.name), graph)
+            if self.stopping:
+                job.refuse()
+                return job
+            self.jobs.append(job)
+            if self._sampler is None:
+                self._sampler = threading.Thread(target=self._sample, name="sage_sampler", daemon=True)
+                self._sampler.start()
+        job.start()
+        return job
 
     def pause(self) -> None:
         """Gate the sources of all jobs."""
-        raise NotImplementedError
+        self.gate.close()
+        self._tell_gate()
 
     def resume(self) -> None:
         """Open the gate."""
-        raise NotImplementedError
+        self.gate.open()
+        self._tell_gate()
 
     def step(self, operator: str | None = None) -> None:
-        """Release one record of a source (`pipeline/operator`, any if None); the gate closes again behind it."""
-        raise NotImplementedError
+        """While paused, release one record of a source (`pipeline/operator`, any if None).
 
-    def inspect(self, operators: tuple[str, ...]) -> None:
-        """Publish record previews for just these operators (`pipeline/operator`)."""
-        raise NotImplementedError
+        Any: a record that waits on a feedback edge goes first.
+        """
+        if operator is None and any(job.release_held() for job in self._running()):
+            return
+        self.gate.permit(operator)
 
-    def follow(self, operator: str | None, count: int) -> None:
+    def inspect(self, operators: Iterable[str]) -> None:
+        """Publish record previews for just these operators (`pipeline/operator`), also of jobs still to come."""
+        with self._lock:
+            self.inspected = frozenset(operators)
+        for job in self._running():
+            job.inspect(self.inspected)
+
+    def follow(self, operator: str | None, count: int = 1) -> None:
         """Follow the next `count` records of a source (`pipeline/operator`, any if None) as `trace` events."""
-        raise NotImplementedError
+        pipeline, _, source = (operator or "").rpartition("/")
+        for job in self._running():
+            if operator is None or (pipeline in ("", job.id) and job.has_source(source)):
+                job.follow(source or None, count)
+                return
 
     def close_sources(self) -> None:
         """End all sources; what is in flight is delivered."""
-        raise NotImplementedError
+        for job in self._running():
+            job.close_sources()
 
     def stop(self) -> None:
-        """Stop the whole run: sources end, every wait is woken, records in flight are dropped, later submits do nothing."""
-        raise NotImplementedError
+        """Stop the whole run: every wait is woken, what is in flight is dropped, later submits do nothing."""
+        with self._lock:
+            self.stopping = True
+            jobs = [job for job in self.jobs if not job.ended]
+        for job in jobs:
+            job.cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every job has ended (seconds at most); false if some still runs."""
-        raise NotImplementedError
+        with self._changed:
+            return self._changed.wait_for(lambda: all(job.ended for job in self.jobs), timeout)
+
+    def job_ended(self, job: Job) -> None:
+        """A job has published its last event."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _running(self) -> list[Job]:
+        with self._lock:
+            return [job for job in self.jobs if not job.ended]
+
+    def _free_name(self, name: str) -> str:
+        """The name, or with the first number that makes it unique."""
+        taken = {job.id for job in self.jobs}
+        numbered = (f"{name}_{number}" for number in itertools.count(1))
+        return next(candidate for candidate in itertools.chain((name,), numbered) if candidate not in taken)
+
+    def _tell_gate(self) -> None:
+        for job in self._running():
+            job.attend()
+
+    def _sample(self) -> None:
+        """The sampler's thread: about ten times a second, and never more than a small share of the time."""
+        pause = SAMPLE_SECONDS
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: all(job.ended for job in self.jobs), pause):
+                    self._sampler = None
+                    return
+            began = self.clock()
+            for job in self._running():
+                job.sample()
+            pause = max(SAMPLE_SECONDS, SAMPLE_SHARE * (self.clock() - began))

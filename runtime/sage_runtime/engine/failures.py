@@ -1,0 +1,147 @@
+"""What user code raised: counted exactly by group, the first of each group told in full."""
+
+from __future__ import annotations
+
+import sysconfig
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, TracebackType
+
+from sage_runtime.events import Event, Failure, LeftOut
+from sage_runtime.preview import exception_message
+
+FULL = 100
+"""Failures of a group that become events; later ones are counted."""
+
+_MAX_TRACEBACK = 20_000
+"""Characters of a traceback; its middle goes."""
+
+_OURS = str(Path(__file__).resolve().parent.parent)
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_NOBODY, _LIBRARY, _USER = range(3)
+
+Place = tuple[str | None, int | None]
+"""A file and a line in it, if known."""
+
+
+@dataclass(slots=True)
+class _Group:
+    pipeline: str
+    source: str
+    name: str
+    count: int = 0
+    left_out: int = 0
+
+
+class Failures:
+    """The failures of one job. Any of its threads records; the sampler collects what was only counted."""
+
+    def __init__(self, pipeline: str, publish: Callable[[Event], None]) -> None:
+        self._pipeline = pipeline
+        self._publish = publish
+        self._lock = threading.Lock()
+        self._groups: dict[tuple[str, str, type[BaseException], Place], _Group] = {}
+        self._owners: dict[CodeType, int] = {}
+
+    def record(self, source: str, kind: str, error: BaseException, show: Callable[[], str] | None = None) -> None:
+        """Count a failure of an operator or service (`kind`), and publish it while its group is small.
+
+        `show` makes the preview of the record (for a service, of the arguments) that goes with it.
+        """
+        place = self._place(error)
+        with self._lock:
+            key = (source, kind, type(error), place)
+            group = self._groups.get(key)
+            if group is None:
+                name = f"{source}|{type(error).__qualname__}|{place[0] or '?'}:{place[1] or 0}"
+                group = self._groups[key] = _Group(self._pipeline, source, name)
+            group.count += 1
+            if group.count > FULL:
+                group.left_out += 1
+                return
+        self._publish(
+            Failure(
+                pipeline=self._pipeline,
+                source=source,
+                kind=kind,
+                group=group.name,
+                exception=type(error).__qualname__,
+                message=exception_message(error),
+                traceback=traceback_text(error),
+                record=show() if show is not None else None,
+                file=place[0],
+                line=place[1],
+            )
+        )
+
+    def collect(self) -> list[LeftOut]:
+        """What was only counted since the last time, for the sampler."""
+        with self._lock:
+            events = []
+            for group in self._groups.values():
+                if group.left_out:
+                    events.append(
+                        LeftOut(
+                            what="failure",
+                            pipeline=group.pipeline,
+                            source=group.source,
+                            group=group.name,
+                            count=group.left_out,
+                        )
+                    )
+                    group.left_out = 0
+        return events
+
+    def _place(self, error: BaseException) -> Place:
+        """The innermost line of user code, else of a library; neither: the user's frames are gone or never were."""
+        owners = self._owners
+        found: TracebackType | None = None
+        library: TracebackType | None = None
+        step = error.__traceback__
+        while step is not None:
+            code = step.tb_frame.f_code
+            owner = owners.get(code)
+            if owner is None:
+                owner = owners[code] = _owner(code.co_filename)
+            if owner == _USER:
+                found = step
+            elif owner == _LIBRARY:
+                library = step
+            step = step.tb_next
+        found = found if found is not None else library
+        if found is None:
+            return None, None
+        return found.tb_frame.f_code.co_filename, found.tb_lineno
+
+
+def _owner(file: str) -> int:
+    if file.startswith((_OURS, "<frozen ")):
+        return _NOBODY
+    return _LIBRARY if file.startswith(_LIBRARIES) else _USER
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback as Python prints it, without the frames of this package; never raises."""
+    try:
+        report = traceback.TracebackException(type(error), error, error.__traceback__)
+        _remove_ours(report, set())
+        text = "".join(report.format())
+    except Exception as trouble:  # noqa: BLE001 - a user's exception may break anything that looks at it
+        return f"{type(error).__qualname__} (its traceback can't be shown: {type(trouble).__name__})\n"
+    if len(text) > _MAX_TRACEBACK:
+        half = _MAX_TRACEBACK // 2
+        text = f"{text[:half]}\n…\n{text[-half:]}"
+    return text
+
+
+def _remove_ours(report: traceback.TracebackException, seen: set[int]) -> None:
+    if id(report) in seen:
+        return
+    seen.add(id(report))
+    report.stack[:] = [frame for frame in report.stack if not frame.filename.startswith(_OURS)]
+    for other in (report.__cause__, report.__context__, *(getattr(report, "exceptions", None) or ())):
+        if other is not None:
+            _remove_ours(other, seen)

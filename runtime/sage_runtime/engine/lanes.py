@@ -1,0 +1,117 @@
+"""How records go from one thread to another: lanes of plain lists, with a bell for the consumer and room for producers.
+
+A lane is a list. Producers append to it; the consumer takes what is there in one go (`Lane.take`). Both are single
+steps of the interpreter, so no lock guards them, and a producer's open batch is the lane itself: a record is never kept
+back while its producer is inside user code.
+"""
+
+from __future__ import annotations
+
+from _thread import LockType, allocate_lock
+from collections.abc import Callable
+from typing import Any
+
+CAPACITY = 1024
+"""Records in a lane from which on its producers wait. They look after each batch, so a lane may hold a batch more."""
+
+LOW = CAPACITY // 2
+"""Records in a lane up to which waiting producers are let in again."""
+
+
+class Bell:
+    """What wakes one sleeping thread. Its owner calls `wait`; any thread calls `ring`, or tests `waiters` first.
+
+    `waiters` is empty unless the owner sleeps, so that `if bell.waiters: bell.ring()` costs a producer next to nothing.
+    """
+
+    __slots__ = ("_token", "ring", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters: list[LockType] = []
+        self._token = allocate_lock()
+        self._token.acquire()
+        self.ring = _ringer(self.waiters)
+
+    def wait(self, awake: Callable[[], bool], timeout: float = -1.0) -> None:
+        """Sleep until rung, or `timeout` seconds (-1: for ever). Returns at once if `awake()` holds.
+
+        Whoever makes `awake()` true rings afterwards; since it is asked after the owner is listed among the waiters,
+        no ring is lost. It may return without reason.
+        """
+        self.waiters.append(self._token)
+        if not awake() and self._token.acquire(timeout=timeout):
+            return
+        try:
+            self.waiters.pop()
+        except IndexError:  # somebody rings at this moment: take the ring, or it would end the next sleep
+            self._token.acquire()
+
+
+def _ringer(waiters: list[LockType]) -> Callable[[], None]:
+    def ring() -> None:
+        """Wake the owner if it sleeps."""
+        try:
+            token = waiters.pop()
+        except IndexError:
+            return
+        token.release()
+
+    return ring
+
+
+class Lane:
+    """The queue of one edge at one replica.
+
+    Producers append to `records` and ring `bell`; `wait_for_room` blocks them. The consumer's thread calls `take`.
+    `producers` counts those that are still open (under the job's lock); `feedback` lanes are never full.
+    """
+
+    __slots__ = ("_blocked", "bell", "edge", "feedback", "gone", "producers", "records")
+
+    def __init__(self, edge: str, bell: Bell, producers: int, *, feedback: bool = False) -> None:
+        self.edge = edge
+        self.bell = bell
+        self.records: list[Any] = []
+        self.producers = producers
+        self.feedback = feedback
+        self.gone = False
+        self._blocked: list[LockType] = []
+
+    def take(self, limit: int) -> list[Any]:
+        """Up to `limit` records, oldest first, and room for producers."""
+        records = self.records
+        batch = records[:limit]
+        del records[: len(batch)]
+        if self._blocked and len(records) <= LOW:
+            self.let_in()
+        return batch
+
+    def wait_for_room(self, give_up: Callable[[], bool]) -> None:
+        """On a producer's thread: block while the lane is full, unless `give_up()` holds."""
+        while len(self.records) >= CAPACITY and not (self.gone or give_up()):
+            token = allocate_lock()
+            token.acquire()
+            self._blocked.append(token)
+            if len(self.records) < CAPACITY or self.gone or give_up():
+                try:
+                    self._blocked.remove(token)
+                except ValueError:  # just let in: nobody else holds this token
+                    pass
+                return
+            token.acquire()
+
+    def let_in(self) -> None:
+        """Wake every producer that waits for room; for any thread."""
+        blocked = self._blocked
+        while True:
+            try:
+                token = blocked.pop()
+            except IndexError:
+                return
+            token.release()
+
+    def abandon(self) -> None:
+        """The consumer is gone: drop what is queued, never block a producer again."""
+        self.gone = True
+        self.records.clear()
+        self.let_in()

@@ -1,0 +1,183 @@
+"""Meters: what one replica has done and how it spends its time, written by its own thread and read by the sampler."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sage_runtime.events import Latency, bucket_of, bucket_seconds
+
+BUSY, WAITING, IDLE, BLOCKED, PAUSED = range(5)
+"""What a replica does: user code, inside a service call, no input, output full, held at the gate."""
+
+
+class Histogram:
+    """A distribution of durations in seconds as counts of logarithmic buckets (`events.bucket_of`).
+
+    One thread adds; any thread reads, and may miss the newest. Histograms of the same kind are merged by adding counts.
+    """
+
+    __slots__ = ("counts", "longest")
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+        self.longest = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        bucket = bucket_of(seconds)
+        counts = self.counts
+        counts[bucket] = counts.get(bucket, 0) + 1
+        if seconds > self.longest:
+            self.longest = seconds
+
+    def copy(self) -> dict[int, int]:
+        """The counts by bucket at this moment (one atomic step)."""
+        return self.counts.copy()
+
+    def latency(self) -> Latency:
+        """Its quantiles, maximum and buckets."""
+        return latency_of(self.copy(), self.longest)
+
+
+def merged(histograms: Iterable[Histogram]) -> Latency:
+    """The distribution of all durations in several histograms."""
+    counts: dict[int, int] = {}
+    longest = 0.0
+    for histogram in histograms:
+        longest = max(longest, histogram.longest)
+        for bucket, count in histogram.copy().items():
+            counts[bucket] = counts.get(bucket, 0) + count
+    return latency_of(counts, longest)
+
+
+def latency_of(counts: dict[int, int], longest: float) -> Latency:
+    """Quantiles of bucket counts; none is above `longest`, the longest duration counted."""
+    if not counts:
+        return Latency()
+    buckets = tuple(sorted(counts.items()))
+    total = sum(counts.values())
+
+    def quantile(share: float) -> float:
+        rank = share * (total - 1)
+        seen = 0
+        for bucket, count in buckets:
+            seen += count
+            if seen > rank:
+                return min(bucket_seconds(bucket), longest)
+        return longest
+
+    return Latency(p50=quantile(0.5), p95=quantile(0.95), p99=quantile(0.99), max=longest, buckets=buckets)
+
+
+class Meter:
+    """What one replica has done so far. Its own thread writes, the sampler reads.
+
+    `taken` and `done` only grow: records taken out of the inbox, and those dealt with, their results delivered. They
+    tell whether a loop is at rest. `spent` holds seconds by what the replica did (`BUSY` …), up to `since`, when it
+    began what it does now, `state`.
+    """
+
+    __slots__ = (
+        "_cpu_clock",
+        "_cpu_seconds",
+        "done",
+        "errors",
+        "latency",
+        "records_in",
+        "records_out",
+        "since",
+        "spent",
+        "state",
+        "taken",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.records_in = 0
+        self.records_out = 0
+        self.errors = 0
+        self.taken = 0
+        self.done = 0
+        self.latency = Histogram()
+        self.spent = [0.0] * 5
+        self.state = IDLE
+        self.since = now
+        self._cpu_clock: int | None = None
+        self._cpu_seconds = 0.0
+
+    def switch(self, state: int, now: float) -> None:
+        """From `now` on the replica does `state`."""
+        self.spent[self.state] += now - self.since
+        self.since = now
+        self.state = state
+
+    def times(self, now: float) -> list[float]:
+        """Seconds by what the replica did, up to `now`; for any thread."""
+        for _ in range(3):
+            since = self.since
+            spent = self.spent.copy()
+            state = self.state
+            if self.since == since:
+                break
+        spent[state] += max(0.0, now - since)
+        return spent
+
+    def begin_cpu(self) -> None:
+        """On the replica's thread, first of all: find the clock of its CPU time."""
+        try:
+            self._cpu_clock = time.pthread_getcpuclockid(threading.get_ident())
+        except (AttributeError, OSError):  # macOS has no clock of another thread's CPU time
+            self._cpu_clock = None
+
+    def note_cpu(self) -> None:
+        """On the replica's thread, now and then: keep its CPU time where the system has no clock to read it from."""
+        if self._cpu_clock is None:
+            self._cpu_seconds = time.thread_time()
+
+    def end_cpu(self) -> None:
+        """On the replica's thread, last of all: keep what it used; its clock ends with it."""
+        self._cpu_clock = None
+        self._cpu_seconds = time.thread_time()
+
+    def cpu(self) -> float:
+        """Seconds of CPU time so far; for any thread."""
+        clock = self._cpu_clock
+        if clock is not None:
+            try:
+                self._cpu_seconds = time.clock_gettime(clock)
+            except OSError:  # the thread ended a moment ago
+                pass
+        return self._cpu_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How an interval was spent: the first four add up to 1 over the time that was not paused; `paused` is of all."""
+
+    busy: float = 0.0
+    waiting: float = 0.0
+    idle: float = 1.0
+    blocked: float = 0.0
+    paused: float = 0.0
+
+
+def shares_of(before: list[float], after: list[float], gated: float = 0.0) -> Shares:
+    """The shares of the time between two readings of `Meter.times`.
+
+    `gated` is for how many seconds of it the gate was closed: nothing comes then, so that much of idle and blocked is
+    pause.
+    """
+    busy, waiting, idle, blocked, paused = (max(0.0, late - early) for early, late in zip(before, after, strict=True))
+    for_pause = min(gated, idle)
+    idle -= for_pause
+    blocked_in_pause = min(gated - for_pause, blocked)
+    blocked -= blocked_in_pause
+    paused += for_pause + blocked_in_pause
+    active = busy + waiting + idle + blocked
+    whole = active + paused
+    if active <= 0.0:
+        return Shares(paused=1.0 if whole > 0.0 else 0.0)
+    busy, waiting, blocked = busy / active, waiting / active, blocked / active
+    return Shares(busy, waiting, max(0.0, 1.0 - busy - waiting - blocked), blocked, paused / whole)

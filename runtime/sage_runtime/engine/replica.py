@@ -1,0 +1,387 @@
+"""One replica of an operator on its own thread: takes batches out of its lanes and runs them through the loop."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from sage_runtime.attribution import set_source
+from sage_runtime.engine.context import OperatorContext
+from sage_runtime.engine.errors import ServiceStopped
+from sage_runtime.engine.failures import Failures
+from sage_runtime.engine.gate import Gate
+from sage_runtime.engine.lanes import CAPACITY, Bell, Lane
+from sage_runtime.engine.loops import Loop
+from sage_runtime.engine.meters import BUSY, IDLE, Meter
+from sage_runtime.engine.owner import Owner
+from sage_runtime.engine.routes import Outputs, Traced
+from sage_runtime.engine.taps import Follower, Tap, copying, tracing
+from sage_runtime.events import Event, Trace
+from sage_runtime.graph import OperatorSpec
+from sage_runtime.preview import preview
+
+BATCH_SECONDS = 0.05
+"""A batch takes about this long at most, so that counters are fresh and a stop or an inspection takes effect."""
+
+MAX_BATCH = CAPACITY
+SLOW = 50e-6
+"""Seconds a record from which on every record is timed; below it, one in each batch."""
+
+_GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+def allowed_batch(last: int, count: int, seconds: float, most: int) -> int:
+    """How many records the next batch may have, after one limited to `last` that had `count` and took `seconds`."""
+    fitting = int(BATCH_SECONDS * count / seconds) if seconds > 0.0 else most
+    return max(1, min(most, fitting, last * 4))
+
+
+class JobView(Protocol):
+    """What a replica needs of its job."""
+
+    id: str
+    stopping: bool
+    closing: bool
+    gate: Gate
+    failures: Failures
+    follower: Follower
+    clock: Callable[[], float]
+
+    def publish(self, event: Event) -> None:
+        """Publish an event of the job."""
+
+    def operator_failed(self, error: BaseException) -> bool:
+        """An operator raised; true if that ends the job."""
+
+    def crashed(self, error: BaseException) -> None:
+        """The engine itself failed on a replica's thread."""
+
+    def at_rest(self) -> bool:
+        """Whether a job with feedback has just come to rest; its loops are then closed."""
+
+    def replica_ended(self, replica: Replica) -> None:
+        """A replica is done; its consumers are told."""
+
+
+class ReplicaParts(NamedTuple):
+    """What a replica is made of."""
+
+    job: JobView
+    spec: OperatorSpec
+    context: OperatorContext
+    meter: Meter
+    owner: Owner
+    outputs: Outputs
+    bell: Bell
+
+
+class Replica:
+    """What sources and other operators have in common. `start` runs it on a thread of its own.
+
+    Other threads read `state`, `meter`, `in_hand` and `lanes`, set `tap`, and call `wake` and `interrupt`.
+    """
+
+    def __init__(self, parts: ReplicaParts) -> None:
+        self.job, self.spec, self.context, self.meter, self.owner, self.outputs, self.bell = parts
+        self.index = parts.context.parallel_index
+        self.lanes: tuple[Lane, ...] = ()
+        self.state = "starting"
+        self.tap: Tap | None = None
+        self.close: Callable[[], object] | None = None
+        self.thread = threading.Thread(target=self._main, name=f"{self.context.name}_worker", daemon=True)
+        self._clock = parts.job.clock
+        self._end_once = [True]
+
+    def start(self) -> None:
+        """Run it."""
+        self.thread.start()
+
+    @property
+    def in_hand(self) -> int:
+        """Records taken out of the lanes that have not begun yet."""
+        return 0
+
+    @property
+    def since(self) -> float | None:
+        """When its batch began, `None` between batches."""
+        return None
+
+    def wake(self) -> None:
+        """Let it look around, if it sleeps."""
+        self.bell.ring()
+
+    def interrupt(self) -> None:
+        """Let it look around soon, though it has records in hand."""
+
+    def run(self) -> None:
+        """What its thread does until its stream ends."""
+        raise NotImplementedError
+
+    def failed(self, value: Any, error: BaseException) -> None:
+        """User code raised on `value`."""
+        self.meter.errors += 1
+        if self.job.stopping and isinstance(error, ServiceStopped):
+            return
+        self.job.failures.record(self.spec.id, "operator", error, partial(preview, value))
+        if self.job.operator_failed(error):
+            self.state = "failed"
+            self.drop_rest()
+
+    def drop_rest(self) -> None:
+        """On its own thread: begin no more of the records in hand."""
+
+    def end(self) -> None:
+        """End its stream, once: it takes nothing more and its consumers are told. Any thread may end a stuck one."""
+        try:
+            self._end_once.pop()
+        except IndexError:
+            return
+        if self.state != "failed":
+            self.state = "finished"
+        for lane in self.lanes:
+            lane.abandon()
+        self.job.replica_ended(self)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its stream has ended."""
+        return not self._end_once
+
+    def _main(self) -> None:
+        set_source(self.job.id, self.spec.id)
+        self.owner.thread = threading.get_ident()
+        self.meter.begin_cpu()
+        self.state = "running"
+        try:
+            self.run()
+            self._close()
+        except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: a fault of the engine
+            self.state = "failed"
+            self.job.crashed(error)
+        finally:
+            self.meter.switch(IDLE, self._clock())
+            self.meter.end_cpu()
+            self.end()
+
+    def _close(self) -> None:
+        """A sink's last duty."""
+        if self.close is None:
+            return
+        self.meter.switch(BUSY, self._clock())
+        try:
+            self.close()
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
+            self.meter.errors += 1
+            self.job.failures.record(self.spec.id, "operator", error)
+            self.job.operator_failed(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One incoming edge of a replica: its lane, and the loop that its records go through."""
+
+    lane: Lane
+    loop: Loop
+
+
+class OperatorReplica(Replica):
+    """A replica of an operator with inputs.
+
+    `permits` holds one item for each record of a feedback lane that may pass the closed gate.
+    """
+
+    def __init__(self, parts: ReplicaParts, ports: tuple[Port, ...], *, keyed_in: bool, keyed_out: bool) -> None:
+        super().__init__(parts)
+        self.lanes = tuple(port.lane for port in ports)
+        self.permits: list[bool] = []
+        self._ports = ports
+        self._keyed_in = keyed_in
+        self._keyed_out = keyed_out
+        self._gives = self.spec.kind != "sink"
+        self._limit = 1
+        self._slow = True
+        self._records: Iterator[Any] | None = None
+        self._since: float | None = None
+        self._lock = threading.Lock()
+        self._interrupted = False
+        self._rest: list[Any] = []
+
+    @property
+    def in_hand(self) -> int:
+        """Records taken out of the lanes that have not begun yet."""
+        records: Any = self._records
+        return records.__length_hint__() if records is not None else 0
+
+    @property
+    def since(self) -> float | None:
+        """When its batch began, `None` between batches."""
+        return self._since
+
+    def interrupt(self) -> None:
+        """Put back what it has in hand and not begun: taking the rest from its iterator is one step under the GIL."""
+        if not _GIL:
+            return
+        with self._lock:
+            records = self._records
+            if records is not None:
+                self._interrupted = True
+                self._rest += records
+
+    def drop_rest(self) -> None:
+        """On its own thread: begin no more of the records in hand."""
+        if self._records is not None:
+            deque(self._records, maxlen=0)
+
+    def run(self) -> None:
+        """Take from whichever lane has records until all have ended."""
+        while not self.job.stopping:
+            rested = True
+            for port in self._ports:
+                if self._ready(port.lane):
+                    self._batch(port)
+                    rested = False
+            if rested and not self._rest_until_news():
+                return
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def _ready(self, lane: Lane) -> bool:
+        if not lane.records:
+            return False
+        return not lane.feedback or not self.job.gate.closed or bool(self.permits)
+
+    def _any_ready(self) -> bool:
+        return any(lane.records and self._ready(lane) for lane in self.lanes)
+
+    def _all_ended(self) -> bool:
+        return all(not lane.producers for lane in self.lanes)
+
+    def _news(self) -> bool:
+        return self._any_ready() or self.job.stopping or self._all_ended() or self.job.at_rest()
+
+    def _rest_until_news(self) -> bool:
+        """Sleep until there are records; false if there will be none."""
+        meter = self.meter
+        meter.switch(IDLE, self._clock())
+        meter.note_cpu()
+        while True:
+            self.bell.wait(self._news)
+            if self.job.stopping:
+                return False
+            over = self._all_ended()  # asked first: a producer ends after its last record
+            if self._any_ready():
+                meter.switch(BUSY, self._clock())
+                return True
+            if over and not any(lane.records for lane in self.lanes):
+                return False
+
+    # --- working -----------------------------------------------------------------------------------------------------
+
+    def _batch(self, port: Port) -> None:
+        """Take a batch and run it: its first record timed and looked at, the rest at full speed unless it is slow."""
+        meter, clock, lane = self.meter, self._clock, port.lane
+        meter.taken += 1  # before the take, so that nobody finds the lane empty and this replica at rest
+        batch = lane.take(self._allowed(lane))
+        self._records = records = iter(batch)
+        self._since = began = clock()
+        if self._slow or (self.job.follower.active and any(type(entry) is Traced for entry in batch)):
+            for entry in records:
+                self._one(port, entry)
+                self.outputs.room()
+            self._records = None
+            worked = len(batch) - self._put_back(lane)
+        else:
+            self._one(port, next(records))
+            surplus = port.loop(records, self.outputs.send, self.failed)
+            self._records = None
+            worked = len(batch) - self._put_back(lane)
+            meter.records_in += worked - 1
+            if self._gives:
+                meter.records_out += worked - 1 + surplus
+        self._since = None
+        meter.done += 1
+        self._adapt(worked, clock() - began)
+        self.outputs.room()
+
+    def _one(self, port: Port, entry: Any) -> None:
+        """Run one record: timed, counted at once, and looked at where somebody inspects or follows."""
+        meter = self.meter
+        began = self._clock()
+        if type(entry) is Traced:
+            surplus = self._traced(port, entry)
+        elif self.tap is not None:
+            surplus = self._tapped(port, entry, self.tap)
+        else:
+            surplus = port.loop(iter((entry,)), self.outputs.send, self.failed)
+        meter.latency.add(self._clock() - began)
+        meter.records_in += 1
+        if self._gives:
+            meter.records_out += 1 + surplus
+
+    def _tapped(self, port: Port, entry: Any, tap: Tap) -> int:
+        tap.offer("in", entry[1] if self._keyed_in else entry, self.meter.records_in + 1)
+        results: list[Any] = []
+        surplus = port.loop(iter((entry,)), copying(self.outputs.send, results), self.failed)
+        for number, result in enumerate(results, self.meter.records_out + 1):
+            tap.offer("out", result[1] if self._keyed_out else result, number)
+        return surplus
+
+    def _traced(self, port: Port, traced: Traced) -> int:
+        clock, outputs, follower = self._clock, self.outputs, self.job.follower
+
+        def wrap(result: Any) -> Any:
+            if not outputs.copies:
+                return result
+            follower.enter(outputs.copies)
+            return Traced(result, traced.trace, clock())
+
+        before = preview(traced.entry[1] if self._keyed_in else traced.entry)
+        results: list[Any] = []
+        calls: list[int] = []
+        self.owner.calls = calls
+        began = clock()
+        surplus = port.loop(iter((traced.entry,)), tracing(outputs.send, results, wrap), self.failed)
+        duration = clock() - began
+        self.owner.calls = None
+        self.job.publish(
+            Trace(
+                trace=traced.trace,
+                pipeline=self.job.id,
+                operator=self.spec.id,
+                before=before,
+                after=tuple(preview(result[1] if self._keyed_out else result) for result in results),
+                waited=began - traced.since,
+                duration=duration,
+                calls=tuple(calls),
+            )
+        )
+        follower.leave()
+        return surplus
+
+    def _allowed(self, lane: Lane) -> int:
+        """How many records the next batch may have: one for a permit while the gate holds a feedback lane."""
+        if lane.feedback and self.permits:
+            self.permits.pop()
+            return 1
+        return self._limit
+
+    def _put_back(self, lane: Lane) -> int:
+        """Return what an interruption left over to the lane; how many those were."""
+        if not self._interrupted:
+            return 0
+        with self._lock:
+            rest, self._rest = self._rest, []
+            self._interrupted = False
+        lane.records[:0] = rest
+        return len(rest)
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        """Choose the next batch's size and pace by what the last one took."""
+        if count > 0:
+            self._slow = seconds > SLOW * count
+            self._limit = allowed_batch(self._limit, count, seconds, MAX_BATCH)

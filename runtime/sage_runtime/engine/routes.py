@@ -1,0 +1,195 @@
+"""Where an operator's results go: from one replica to the lanes of all that consume them."""
+
+from __future__ import annotations
+
+from _thread import LockType
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any
+
+from sage_runtime.engine.lanes import CAPACITY, Lane
+from sage_runtime.engine.meters import BLOCKED, BUSY, Meter
+from sage_runtime.graph import Partition
+
+Append = Callable[[Any], object]
+Hand = tuple[Append, list[LockType], Callable[[], None]]
+"""How a record gets into one lane: append it, and if there are waiters, ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One outgoing edge, seen from one replica: the lanes of the target's replicas and how to choose among them.
+
+    `keyless`: the target expects `(key, value)`, and the records from here carry no key.
+    """
+
+    lanes: tuple[Lane, ...]
+    partition: Partition
+    keyed: bool
+    keyless: bool = False
+
+
+class Send:
+    """How a loop gives away its results.
+
+    `append(result)` delivers one; if `waiters` is not empty then, `ring()` wakes who waits for it. `extend` delivers
+    many at once where that is one step, else it is None. `room()` blocks while a consumer's lane is full: call it after
+    each batch, and within one that grows.
+    """
+
+    __slots__ = ("append", "extend", "ring", "room", "waiters")
+
+    def __init__(
+        self,
+        append: Append,
+        room: Callable[[], None],
+        waiters: list[LockType] | tuple[()] = (),
+        ring: Callable[[], None] | None = None,
+        extend: Callable[[Sequence[Any]], object] | None = None,
+    ) -> None:
+        self.append = append
+        self.waiters = waiters
+        self.ring: Callable[[], None] = ring if ring is not None else _nothing
+        self.room = room
+        self.extend = extend
+
+
+def _nothing() -> None:
+    """Nobody to wake."""
+
+
+class Traced:
+    """A followed record in a lane: the entry as it would lie there, its trace and when it was put there."""
+
+    __slots__ = ("entry", "since", "trace")
+
+    def __init__(self, entry: Any, trace: int, since: float) -> None:
+        self.entry = entry
+        self.trace = trace
+        self.since = since
+
+    def __getitem__(self, index: int) -> Any:
+        """The key or value of the entry, for routing by key."""
+        return self.entry[index]
+
+
+class Outputs:
+    """All outgoing edges of one replica. Its own thread uses it. `copies` lanes get each result.
+
+    `replica` spreads the round robins of several replicas over their targets.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        meter: Meter,
+        clock: Callable[[], float],
+        stopping: Callable[[], bool],
+        replica: int,
+    ) -> None:
+        self.lanes = tuple(lane for route in routes for lane in route.lanes)
+        self.copies = sum(len(route.lanes) if route.partition == "broadcast" else 1 for route in routes)
+        self._bounded = [lane for lane in self.lanes if not lane.feedback]
+        self._meter = meter
+        self._clock = clock
+        self._stopping = stopping
+        self.send = self._make_send(routes, replica)
+
+    def room(self) -> None:
+        """Block while a consumer's lane is full, unless the job stops; the time counts as blocked."""
+        for lane in self._bounded:
+            if len(lane.records) >= CAPACITY:
+                self._meter.switch(BLOCKED, self._clock())
+                lane.wait_for_room(self._stopping)
+                self._meter.switch(BUSY, self._clock())
+
+    def _make_send(self, routes: Sequence[Route], replica: int) -> Send:
+        if not routes:
+            nowhere: deque[Any] = deque(maxlen=0)
+            return Send(nowhere.append, self.room, extend=nowhere.extend)
+        if len(routes) == 1 and len(routes[0].lanes) == 1 and not routes[0].keyless:
+            lane = routes[0].lanes[0]
+            return Send(lane.records.append, self.room, lane.bell.waiters, lane.bell.ring, lane.records.extend)
+        delivers = [_deliver(route, replica) for route in routes]
+        return Send(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers), self.room)
+
+
+def _hand(lane: Lane) -> Hand:
+    return lane.records.append, lane.bell.waiters, lane.bell.ring
+
+
+def _to_each(routes: Sequence[Route], delivers: Sequence[Append]) -> Append:
+    if all(len(route.lanes) == 1 and not route.keyless for route in routes):
+        return _broadcast([_hand(route.lanes[0]) for route in routes])
+
+    def deliver(entry: Any) -> None:
+        for give in delivers:
+            give(entry)
+
+    return deliver
+
+
+def _deliver(route: Route, replica: int) -> Append:
+    hands = [_hand(lane) for lane in route.lanes]
+    if len(hands) == 1 or route.partition == "broadcast":
+        deliver = _broadcast(hands)
+    elif route.keyed and route.partition != "round_robin":
+        deliver = _by_key(hands, replica)
+    else:
+        deliver = _in_turn(hands, replica)
+    return _without_key(deliver) if route.keyless else deliver
+
+
+def _broadcast(hands: Sequence[Hand]) -> Append:
+    def deliver(entry: Any) -> None:
+        for append, waiters, ring in hands:
+            append(entry)
+            if waiters:
+                ring()
+
+    return deliver
+
+
+def _in_turn(hands: Sequence[Hand], replica: int) -> Append:
+    turns = islice(cycle(hands), replica % len(hands), None)
+
+    def deliver(entry: Any) -> None:
+        append, waiters, ring = next(turns)
+        append(entry)
+        if waiters:
+            ring()
+
+    return deliver
+
+
+def _by_key(hands: Sequence[Hand], replica: int) -> Append:
+    count = len(hands)
+    unkeyed = _in_turn(hands, replica)
+
+    def deliver(entry: Any) -> None:
+        key = entry[0]
+        if key is None:
+            unkeyed(entry)
+            return
+        try:
+            number = hash(key)
+        except TypeError:
+            number = hash(repr(key))
+        append, waiters, ring = hands[number % count]
+        append(entry)
+        if waiters:
+            ring()
+
+    return deliver
+
+
+def _without_key(deliver: Append) -> Append:
+    def give(value: Any) -> None:
+        if type(value) is Traced:
+            deliver(Traced((None, value.entry), value.trace, value.since))
+        else:
+            deliver((None, value))
+
+    return give

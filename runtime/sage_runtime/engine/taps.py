@@ -1,0 +1,145 @@
+"""Looking at records on their way: previews for inspected operators, and the whole way of a few followed records."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sage_runtime.engine.routes import Send
+from sage_runtime.events import Event, Record
+from sage_runtime.preview import full_preview
+
+PREVIEWS = 5
+"""Previews a second at each port of an inspected operator."""
+
+FOLLOWED_RESULTS = 20
+"""Results of one followed record that are followed in turn."""
+
+
+class Bucket:
+    """A token bucket: `rate` takes a second, and as many at once after a rest. One thread, or under a lock."""
+
+    __slots__ = ("_last", "_left", "_rate")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._left = rate
+        self._last = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more fits."""
+        left = min(self._rate, self._left + (now - self._last) * self._rate)
+        self._last = now
+        if left < 1.0:
+            self._left = left
+            return False
+        self._left = left - 1.0
+        return True
+
+
+class Tap:
+    """Previews of the records in and out of one inspected operator, a few a second. Its replicas' threads offer."""
+
+    def __init__(
+        self, pipeline: str, operator: str, publish: Callable[[Event], None], clock: Callable[[], float]
+    ) -> None:
+        self._pipeline = pipeline
+        self._operator = operator
+        self._publish = publish
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets = {port: Bucket(PREVIEWS, clock()) for port in ("in", "out")}
+
+    def offer(self, port: str, value: Any, sequence: int) -> None:
+        """Publish a preview of a record, the `sequence`-th of its replica at this port, unless there were enough."""
+        with self._lock:
+            if not self._buckets[port].take(self._clock()):
+                return
+        self._publish(
+            Record(
+                pipeline=self._pipeline,
+                operator=self._operator,
+                port=port,
+                preview=full_preview(value),
+                sequence=sequence,
+            )
+        )
+
+
+class Follower:
+    """Which records of a job are followed. Sources ask for traces; every thread counts traced entries in and out.
+
+    `active` is true while a traced entry is in a lane or in a replica's hands: only then do replicas look for them.
+    """
+
+    _ids = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.active = False
+        self._lock = threading.Lock()
+        self._alive = 0
+        self._wanted: dict[str | None, int] = {}
+
+    def want(self, source: str | None, count: int) -> None:
+        """Follow the next `count` records of a source, of any if None."""
+        with self._lock:
+            self._wanted[source] = self._wanted.get(source, 0) + count
+
+    def begin(self, source: str) -> int | None:
+        """The trace of the record that a source lets go now, if it is to be followed."""
+        if not self._wanted:
+            return None
+        with self._lock:
+            for key in (source, None):
+                left = self._wanted.get(key, 0)
+                if left > 0:
+                    if left == 1:
+                        del self._wanted[key]
+                    else:
+                        self._wanted[key] = left - 1
+                    return next(self._ids)
+        return None
+
+    def wants(self, source: str) -> bool:
+        """Whether the next record of a source is to be followed."""
+        return bool(self._wanted) and (source in self._wanted or None in self._wanted)
+
+    def enter(self, copies: int) -> None:
+        """A traced entry is about to be put into so many lanes."""
+        with self._lock:
+            self._alive += copies
+            self.active = True
+
+    def leave(self) -> None:
+        """A traced entry has been dealt with."""
+        with self._lock:
+            self._alive -= 1
+            self.active = self._alive > 0
+
+
+def copying(send: Send, results: list[Any]) -> Send:
+    """A `Send` that also keeps what it gives away."""
+
+    def append(result: Any) -> None:
+        results.append(result)
+        send.append(result)
+        if send.waiters:
+            send.ring()
+
+    return Send(append, send.room)
+
+
+def tracing(send: Send, results: list[Any], wrap: Callable[[Any], Any]) -> Send:
+    """A `Send` whose first results go on being followed (`wrap` makes their entries); it keeps those."""
+
+    def append(result: Any) -> None:
+        if len(results) < FOLLOWED_RESULTS:
+            results.append(result)
+            result = wrap(result)
+        send.append(result)
+        if send.waiters:
+            send.ring()
+
+    return Send(append, send.room)
