@@ -50,6 +50,22 @@ class LineSource(Protocol):
         ...
 
 
+class NoLines:
+    """The lines of a session without a run."""
+
+    def count(self) -> int:
+        """None."""
+        return 0
+
+    def first(self) -> int:
+        """The first of none."""
+        return 0
+
+    def read(self, start: int, stop: int) -> list[Line]:
+        """None."""
+        return []
+
+
 def line_count(event: Event) -> int:
     """How many lines an event adds to its channel; 0 for an event without one."""
     if isinstance(event, Output):

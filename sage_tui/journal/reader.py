@@ -12,7 +12,7 @@ from sage_tui.journal.channel import CHUNK_BYTES, ChannelLines, read_lines
 from sage_tui.journal.index import Block, SegmentIndex
 from sage_tui.journal.lines import CHANNELS, LineSource, line_count
 from sage_tui.journal.segments import JournalError, Segments, Snapshot, read_snapshot, segment_name
-from sage_tui.state.run_state import RunState
+from sage_tui.state.run_state import RunState, StateError
 
 CHECKED_BYTES = 32 * 1024 * 1024
 """Journals up to this size are indexed, and so checked, when they are opened; longer ones where they are looked at."""
@@ -26,6 +26,15 @@ class Position:
 
     segment: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A run's state after some event, the position behind that event, and its time."""
+
+    state: RunState
+    position: Position
+    t: float
 
 
 class JournalReader:
@@ -112,18 +121,32 @@ class JournalReader:
                 yield raw, event, Position(number, reader.offset)
 
     def state(self, seq: int | None = None) -> RunState:
-        """The run as it was after the event `seq` (None: after the last): the nearest snapshot and what follows it."""
+        """The run as it was after the event `seq` (None: after the last); see `fold`."""
+        return self.fold(seq).state
+
+    def fold(self, seq: int | None = None) -> Folded:
+        """The run as it was after the event `seq` (None: after the last): the nearest snapshot and what follows it.
+
+        Raises:
+            JournalError: the snapshot is of another version, or damaged.
+        """
         with self._lock:
             numbers = list(self._numbers)
         at = len(numbers) - 1
         if seq is not None:
             at = max(0, bisect_right([self._heads[number].seq for number in numbers], seq) - 1)
-        state = RunState.from_json(dict(self._heads[numbers[at]].state))
-        for _, event, _ in self._segment_events(numbers[at], self._heads[numbers[at]].length):
+        number, head = numbers[at], self._heads[numbers[at]]
+        try:
+            state = RunState.from_json(head.state)
+        except StateError as error:
+            raise JournalError(f"{self._where(number)} begins with {error}") from None
+        position, t = Position(number, head.length), head.t
+        for _, event, behind in self._segment_events(number, head.length):
             if seq is not None and event.seq > seq:
                 break
             state.apply(event)
-        return state
+            position, t = behind, event.t
+        return Folded(state, position, t)
 
     # --- what ChannelLines asks --------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from sage_runtime.events import Command, Event, RunFinished
 from sage_tui.journal.lines import CHANNELS, Line, LineSource
-from sage_tui.state.views import SessionView
+from sage_tui.state.series import Span
+from sage_tui.state.views import Charts, SessionView
 
 __all__ = ["CHANNELS", "Line", "LineSource", "Listener", "SessionLike"]
 
@@ -42,6 +43,10 @@ class SessionLike(Protocol):
 
     def snapshot(self) -> SessionView:
         """The session at this moment; cheap, and the identical object while nothing changed."""
+        ...
+
+    def charts(self, key: str | None, span: Span) -> Charts | None:
+        """The past of an operator or a service (`pipeline/name`), or of the whole shown run (None)."""
         ...
 
     def lines(self, channel: str) -> LineSource:

@@ -1,0 +1,165 @@
+"""What a worker that has gone can't say any more: how it ended, and its last numbers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sage_runtime.events import (
+    Event,
+    Failure,
+    OperatorStats,
+    PipelineFinished,
+    PipelineSubmitted,
+    ServiceStats,
+)
+
+MAX_FAULT_BYTES = 64 * 1024
+ENDED = frozenset({"finished", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended. `exit_code` and `signal` are the worker's; `status`: finished, failed or stopped."""
+
+    status: str
+    exit_code: int | None
+    signal: str | None
+
+
+@dataclass(slots=True)
+class _Pipeline:
+    started: float
+    operators: dict[str, OperatorStats] = field(default_factory=dict)
+    services: dict[tuple[str, str], ServiceStats] = field(default_factory=dict)
+
+
+class LastWords:
+    """Follows a run's events so far as needed to finish its sentences. The thread that folds the events uses it."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Pipeline] = {}
+        self.said_hello = False
+        """Whether the interpreter came up."""
+        self.submitted = False
+        """Whether there was a pipeline."""
+        self.pipeline_failed = False
+        self.script_failed = False
+
+    def note(self, event: Event) -> None:
+        """Take an event of the worker in."""
+        kind = type(event)
+        if kind is OperatorStats:
+            assert isinstance(event, OperatorStats)
+            pipeline = self._open.get(event.pipeline)
+            if pipeline is not None:
+                pipeline.operators[event.operator] = event
+        elif kind is ServiceStats:
+            assert isinstance(event, ServiceStats)
+            pipeline = self._open.get(event.pipeline)
+            if pipeline is not None:
+                pipeline.services[event.service, event.method] = event
+        elif isinstance(event, PipelineSubmitted):
+            self.submitted = True
+            pipeline = self._open[event.pipeline] = _Pipeline(event.t)
+            for operator in event.operators:
+                pipeline.operators[operator.id] = OperatorStats(
+                    pipeline=event.pipeline, operator=operator.id, state="starting"
+                )
+        elif isinstance(event, PipelineFinished):
+            self._open.pop(event.pipeline, None)
+            self.pipeline_failed |= event.status == "failed"
+        elif isinstance(event, Failure):
+            self.script_failed |= event.kind == "script"
+
+    def judge(self, code: int | None, *, stopped: bool, signals: frozenset[int]) -> Ending:
+        """How the run ended.
+
+        Args:
+            code: the worker's exit status, negative for a signal, None where it could not be reaped.
+            stopped: whether it was asked to stop.
+            signals: those that were sent to it on behalf of whoever watches.
+        """
+        if code is None:
+            return Ending("stopped" if stopped else "failed", None, None)
+        if code < 0:
+            ours = stopped or -code in signals
+            return Ending("stopped" if ours else "failed", None, signal_name(-code))
+        if stopped or (code == 128 + signal.SIGINT and signal.SIGINT in signals):
+            return Ending("stopped", code, None)
+        failed = code != 0 or self.pipeline_failed or self.script_failed
+        return Ending("failed" if failed else "finished", code, None)
+
+    def finish(self, ending: Ending, now: float, faults: str) -> Iterator[Event]:
+        """The events that are missing: why the worker died, the last numbers, the ends of pipelines.
+
+        Args:
+            ending: as `judge` found.
+            now: Unix time.
+            faults: what Python's `faulthandler` left behind, if anything.
+        """
+        failure = self._failure(ending, faults)
+        if failure is not None:
+            yield failure
+        orderly = ending.status == "stopped" or ending.exit_code == 0
+        for name, pipeline in self._open.items():
+            for operator in pipeline.operators.values():
+                if operator.state not in ENDED:
+                    state = "finished" if orderly else "failed"
+                    yield replace(operator, state=state, incomplete=True)
+            for service in pipeline.services.values():
+                yield replace(service, incomplete=True)
+            status = "stopped" if orderly else "failed"
+            yield PipelineFinished(pipeline=name, status=status, duration=max(0.0, now - pipeline.started))
+        self._open.clear()
+
+    def _failure(self, ending: Ending, faults: str) -> Failure | None:
+        if ending.status != "failed":
+            return None
+        if ending.signal is not None:
+            return Failure(
+                kind="worker",
+                group=f"worker:{ending.signal}",
+                exception=ending.signal,
+                message=_killed_by(ending.signal),
+                traceback=faults,
+            )
+        if not self.said_hello:
+            message = f"the interpreter ended with status {ending.exit_code} before it could run the script"
+        elif self._open and not self.script_failed:
+            message = f"the process ended at once with status {ending.exit_code} while pipelines were running"
+        else:
+            return None
+        return Failure(
+            kind="worker", group="worker:exit", exception=f"exit status {ending.exit_code}", message=message,
+            traceback=faults,
+        )  # fmt: skip
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal, such as SIGSEGV."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _killed_by(name: str) -> str:
+    meaning = ""
+    if name in signal.Signals.__members__:
+        meaning = signal.strsignal(signal.Signals[name]) or ""
+    hint = "; perhaps the system ran out of memory" if name == "SIGKILL" else ""
+    return f"the worker was killed by {name}" + (f" ({meaning})" if meaning else "") + hint
+
+
+def read_faults(logs: Path | None, run: int) -> str:
+    """What `faulthandler` wrote in the worker of a run, cut to a bearable length; empty if nothing."""
+    if logs is None:
+        return ""
+    try:
+        with (logs / f"fault-{run}.log").open("rb") as file:
+            return file.read(MAX_FAULT_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""

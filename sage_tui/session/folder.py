@@ -1,0 +1,88 @@
+"""The session's folder: where SAGE keeps its own logs, private, and pruned only of what sage-tui has made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from sage_tui.journal.marker import is_live, read_marker, write_marker
+
+_SUFFIXES = 1000
+
+
+def sage_root(environment: Mapping[str, str], root: Path | None) -> Path:
+    """Where `.sage` lies: `root`, else `$SAGE_PROJECT_ROOT`, else the home directory."""
+    if root is not None:
+        return root
+    named = environment.get("SAGE_PROJECT_ROOT")
+    return Path(named).expanduser() if named else Path.home()
+
+
+class SessionFolder:
+    """The folder of one session, made here, with mode 0700 and a marker that is locked while the session lives.
+
+    Where the wanted place can't be written it is a temporary folder, and where there is none either, `usable` is
+    false and nothing is kept; `trouble` says so.
+    """
+
+    def __init__(self, root: Path, about: Mapping[str, object], now: float) -> None:
+        self.trouble: str | None = None
+        self.usable = True
+        self._sessions = root / ".sage" / "logs" / "jobmanager"
+        self._lock = -1
+        name = time.strftime("session_%Y%m%d_%H%M%S", time.localtime(now))
+        try:
+            self.path = self._make(name)
+            self._lock = write_marker(self.path, dict(about))
+        except OSError as error:
+            self._somewhere_else(name, about, error)
+
+    def _make(self, name: str) -> Path:
+        for folder in reversed((self._sessions, *self._sessions.parents)):
+            if not folder.is_dir():
+                folder.mkdir(0o700, exist_ok=True)
+        for number in range(1, _SUFFIXES):
+            path = self._sessions / (name if number == 1 else f"{name}_{number}")
+            try:
+                path.mkdir(0o700)
+            except FileExistsError:
+                continue
+            return path.absolute()
+        raise OSError(f"{self._sessions} already has {_SUFFIXES - 1} folders called {name}")
+
+    def _somewhere_else(self, name: str, about: Mapping[str, object], error: OSError) -> None:
+        reason = error.strerror or str(error)
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=f"sage-tui-{name}-"))
+            self._lock = write_marker(self.path, dict(about))
+        except OSError:
+            self.usable = False
+            self.path = self._sessions / name
+            self.trouble = f"{self._sessions} can't be written ({reason}), nor can temporary files: nothing is recorded"
+        else:
+            self.trouble = f"{self._sessions} can't be written ({reason}): this session is kept in {self.path} instead"
+
+    def prune(self, keep: int) -> None:
+        """Delete all but the newest `keep` sessions that sage-tui has made and that don't run."""
+        try:
+            ours = [path for path in self._sessions.glob("session_*") if _prunable(path)]
+        except OSError:
+            return
+        ours.sort(key=lambda path: (path.name[:23], len(path.name), path.name))
+        for path in ours[: max(0, len(ours) - keep)]:
+            if path != self.path and not is_live(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Unlock the marker: the session is over."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
+
+
+def _prunable(path: Path) -> bool:
+    return not path.is_symlink() and path.is_dir() and read_marker(path) is not None

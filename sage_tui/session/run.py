@@ -1,0 +1,171 @@
+"""One run: its events numbered, folded, written down and told to whoever listens."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from sage_runtime.events import Event, Message, Notice, RunFinished, RunStarted, decode, encode
+from sage_tui.journal.lines import LineSource
+from sage_tui.journal.writer import JournalWriter
+from sage_tui.session.ending import Ending, LastWords
+from sage_tui.session.protocol import Listener
+from sage_tui.session.text_logs import TextLogs
+from sage_tui.state.run_state import RunState
+from sage_tui.state.series import Span
+from sage_tui.state.views import Charts, RunSummary, RunView
+
+_SEQ = re.compile(rb'"seq":(\d+)')
+_HEADER_BYTES = 256
+
+_SESSION_ONLY = (RunStarted, RunFinished)
+
+
+def with_seq(line: bytes, seq: int) -> bytes:
+    """The event line with another `seq`; the header keys come first in a line."""
+    found = _SEQ.search(line, 0, _HEADER_BYTES)
+    if found is None:
+        event = decode(line)
+        return encode(replace(event, seq=seq)) if isinstance(event, Event) else line
+    number = b"%d" % seq
+    return line if found[1] == number else line[: found.start(1)] + number + line[found.end(1) :]
+
+
+class Run:
+    """A run of the script, from `run_started` to `run_finished`.
+
+    `batch`, `take` and `publish` put events in, one thread at a time (the run's reader mostly); each event is folded
+    into the state, appended to the journal and told to the listeners, in this order. Everything else may be asked by
+    any thread at any time and never waits for a listener.
+    """
+
+    def __init__(
+        self, number: int, folder: Path | None, listeners: Sequence[Listener], texts: TextLogs, journal_limit: int
+    ) -> None:
+        self.number = number
+        self.words = LastWords()
+        self.finished: RunFinished | None = None
+        self.stopped = False
+        """Whether it was asked to stop."""
+        self.signals: frozenset[int] = frozenset()
+        """The signals that were sent to it on behalf of whoever watches."""
+        self._listeners = listeners
+        self._texts = texts
+        self._order = threading.RLock()
+        self._state_lock = threading.Lock()
+        self._state = RunState(number)
+        self._depth = 0
+        self._next_seq = 0
+        self._began = time.monotonic()
+        self._journal = JournalWriter(folder, self._state.to_json, limit=journal_limit)
+        self._told_trouble = False
+
+    # --- events in ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Events put in here are written to the journal together, at the end."""
+        with self._order:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._flush()
+
+    def publish(self, event: Event) -> None:
+        """Put in an event of the session itself; its header is made here."""
+        with self.batch():
+            stamped = replace(event, run=self.number, t=time.time(), worker=0, seq=self._next_seq)
+            self._put(encode(stamped), stamped)
+
+    def take(self, line: bytes) -> Message:
+        """Put in a line that the worker sent (inside a `batch`), and give what it holds; only events are kept.
+
+        Raises:
+            EventError: the line holds neither an event nor a message.
+        """
+        numbered = with_seq(line, self._next_seq)
+        message = decode(numbered)
+        if isinstance(message, Event) and not isinstance(message, _SESSION_ONLY):
+            self.words.note(message)
+            self._put(numbered, message)
+        return message
+
+    def _put(self, line: bytes, event: Event) -> None:
+        self._next_seq += 1
+        with self._state_lock:
+            self._state.apply(event)
+        self._journal.append(line, event)
+        self._texts.note(event)
+        if isinstance(event, RunFinished):
+            self._flush()  # whoever is told that the run is over may read all of it
+            self.finished = event
+        for listener in self._listeners:
+            listener(line, event)
+
+    def _flush(self) -> None:
+        self._journal.flush()
+        self._texts.flush()
+        if self._journal.trouble is not None and not self._told_trouble:
+            self._told_trouble = True
+            self.publish(Notice(level="warning", message=self._journal.trouble))
+
+    def finish(self, ending: Ending, faults: str = "") -> None:
+        """Put in the end: what the worker could not say any more, and `run_finished`."""
+        with self.batch():
+            for event in self.words.finish(ending, time.time(), faults):
+                self.publish(event)
+            duration = time.monotonic() - self._began
+            errors = self.view().errors
+            self.publish(
+                RunFinished(
+                    status=ending.status,
+                    exit_code=ending.exit_code,
+                    signal=ending.signal,
+                    duration=duration,
+                    errors=errors,
+                )
+            )
+
+    def drop_listeners(self) -> None:
+        """Tell nobody any more: one of them has failed."""
+        self._listeners = ()
+
+    def close(self) -> None:
+        """Close the journal; lines and views can still be read."""
+        with self._order:
+            self._journal.close()
+
+    # --- views out ---------------------------------------------------------------------------------------------------
+
+    def view(self) -> RunView:
+        """The run now; the identical object while nothing changed."""
+        with self._state_lock:
+            return self._state.view(time.time())
+
+    def charts(self, key: str | None, span: Span) -> Charts | None:
+        """The past of an operator or a service (`pipeline/name`) or of the run (None)."""
+        with self._state_lock:
+            return self._state.charts(key, span, time.time())
+
+    def lines(self, channel: str) -> LineSource:
+        """A channel of the run's journal."""
+        return self._journal.lines(channel)
+
+    @property
+    def paused(self) -> bool:
+        """Whether its sources are gated."""
+        with self._state_lock:
+            return self._state.phase == "paused"
+
+
+def summary_of(view: RunView) -> RunSummary:
+    """A run in one line."""
+    return RunSummary(view.run, view.reason, view.changed, view.phase, view.started, view.elapsed, view.errors)
