@@ -18,6 +18,7 @@ _LINE = logging.Formatter("%(asctime)s | %(levelname)s | %(short)s | %(filename)
 _BARE = logging.Formatter("%(message)s")
 
 logging.getLogger("sage").setLevel(logging.DEBUG)
+logging.getLogger("sage").propagate = False  # a root handler of the script is not for SAGE's loggers
 logging.getLogger("sage").addHandler(logging.NullHandler())
 
 

@@ -312,4 +312,5 @@ def _executable(cls: type[Any]) -> type[Any]:
         return cls
     from sage_runtime.api.batches import IteratorBatch
 
-    return type(cls.__name__, (IteratorBatch, cls), {"__module__": cls.__module__, "__qualname__": cls.__qualname__})
+    body = {"execute": IteratorBatch.execute, "_iterator": None}
+    return type(cls.__name__, (cls,), {**body, "__module__": cls.__module__, "__qualname__": cls.__qualname__})
