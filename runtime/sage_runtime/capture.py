@@ -15,7 +15,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sage_runtime import attribution
@@ -23,6 +23,7 @@ from sage_runtime.attribution import current_source
 from sage_runtime.engine.bus import EventBus, Origin
 from sage_runtime.events import MAX_TEXT, Log
 from sage_runtime.lines import LineAssembler
+from sage_runtime.preview import preview
 
 _STREAK = 32
 """After so many writes in a row a thread's text is deferred."""
@@ -36,6 +37,7 @@ class Capture:
         self.pid = os.getpid()
         self.lock = threading.RLock()
         self.last: _End | None = None
+        self.on_prompt: Callable[[str], None] | None = None
         self._before = (sys.stdout, sys.stderr)
         self.stdout = CapturedStream(_Settings(self, "stdout", 1, sys.stdout))
         self.stderr = CapturedStream(_Settings(self, "stderr", 2, sys.stderr))
@@ -55,9 +57,11 @@ class Capture:
         for stream in (self.stdout, self.stderr):
             stream.end.leave_source()
 
-    def before_input(self) -> None:
-        """The next flush on this thread sends the unfinished line: it is a prompt."""
+    def before_input(self, prompt: object) -> None:
+        """`input(prompt)` is called: the next flush on this thread sends the unfinished line, which is the prompt."""
         self.stdout.end.prompting = True
+        if self.on_prompt is not None:
+            self.on_prompt(prompt if type(prompt) is str else preview(prompt))
 
     def release(self) -> None:
         """From now on the streams write to the descriptors: the bus is about to close, or this is a forked child."""

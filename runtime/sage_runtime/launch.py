@@ -1,7 +1,8 @@
 """The command line of a worker: how the session starts one, in any Python from 3.11 on, with our runtime last in line.
 
 The worker's Python may be the user's own, which has never heard of `sage_runtime`. So the interpreter gets a few lines
-that load this package from its folder and put nothing else of ours on `sys.path`.
+that load this package from its folder and put nothing else of ours on `sys.path`. What we import comes from the
+standard library: `PYTHONPATH` and site-packages are out of sight meanwhile.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from pathlib import Path
 
 _BOOTSTRAP = """\
 import sys
+bare = frozenset(sys.modules)
 if sys.path and sys.path[0] == "": del sys.path[0]
 if sys.version_info < (3, 11):
     words = (sys.executable,) + tuple(sys.version_info[:2])
     sys.exit("sage-tui: %s is Python %d.%d; 3.11 or newer is needed" % words)
+import os
+paths, library = sys.path[:], os.path.dirname(os.__file__)
+sys.path[:] = [path for path in paths if path.startswith(library) and not path.endswith("-packages")] or paths
 from importlib.util import module_from_spec, spec_from_file_location
 folder = sys.argv.pop(1)
 spec = spec_from_file_location("sage_runtime", folder + "/__init__.py", submodule_search_locations=[folder])
@@ -23,7 +28,8 @@ package = module_from_spec(spec)
 sys.modules["sage_runtime"] = package
 spec.loader.exec_module(package)
 from sage_runtime.worker import main
-main(sys.argv.pop(1))
+sys.path[:] = paths
+main(sys.argv.pop(1), bare)
 """
 
 

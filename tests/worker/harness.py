@@ -1,0 +1,238 @@
+"""Starts real workers with pipes, reads their event lines and their raw descriptors, and answers as a session does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from sage_runtime.events import (
+    Ack,
+    Command,
+    Event,
+    Failure,
+    Flush,
+    Hello,
+    Message,
+    Output,
+    RunStateChanged,
+    Start,
+    decode,
+    encode_command,
+)
+from sage_runtime.launch import WorkerConfig, command_line
+
+TIMEOUT = 60.0
+"""Seconds until a test gives up; nothing ever waits so long unless it hangs."""
+
+_M = TypeVar("_M", bound=Message)
+
+
+class Run:
+    """One worker. Its event pipe is read on a thread, raw bytes before each batch of lines, as the session does.
+
+    `timeline` is what a person sees, in order: `("stdout", text)` pieces, raw bytes included.
+    """
+
+    def __init__(
+        self,
+        script: Path | str,
+        *argv: str,
+        folder: Path | None = None,
+        python: str = sys.executable,
+        start: bool = True,
+        paused: bool = False,
+        stdin: int = subprocess.DEVNULL,
+        ask_input: bool = False,
+        keep_streaming: bool = False,
+        logs: str = "",
+        env: dict[str, str] | None = None,
+    ) -> None:
+        events, self._events = os.pipe()[::-1]
+        self._commands, commands = os.pipe()[::-1]
+        self._raw = {}
+        ends = {}
+        for name in ("stdout", "stderr"):
+            self._raw[name], ends[name] = os.pipe()
+            os.set_blocking(self._raw[name], False)
+        config = WorkerConfig(
+            script=str(script),
+            argv=argv,
+            run=1,
+            events_fd=events,
+            commands_fd=commands,
+            logs=logs,
+            ask_input=ask_input,
+            keep_streaming=keep_streaming,
+        )
+        self.process = subprocess.Popen(
+            command_line(python, config),
+            stdin=stdin,
+            stdout=ends["stdout"],
+            stderr=ends["stderr"],
+            pass_fds=(events, commands),
+            cwd=folder,
+            start_new_session=True,
+            env={key: value for key, value in os.environ.items() if key not in _PYTHONS} | (env or {}),
+        )
+        for descriptor in (events, commands, *ends.values()):
+            os.close(descriptor)
+        self.messages: list[Message] = []
+        self.timeline: list[tuple[str, str]] = []
+        self._changed = threading.Condition()
+        self._reading = True
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if start:
+            self.send(Start(paused=paused))
+
+    # --- reading ---
+
+    def _read(self) -> None:
+        rest = b""
+        while data := os.read(self._events, 1 << 20):
+            self._read_raw()
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                message = decode(line)
+                with self._changed:
+                    self.messages.append(message)
+                    if isinstance(message, Output):
+                        self.timeline.append((message.stream, message.text + message.end))
+                    self._changed.notify_all()
+                if isinstance(message, Flush):
+                    self._read_raw()
+                    self.send(Ack(id=message.id))
+        with self._changed:
+            self._reading = False
+            self._changed.notify_all()
+
+    def _read_raw(self) -> None:
+        for name, descriptor in self._raw.items():
+            while True:
+                try:
+                    data = os.read(descriptor, 1 << 16)
+                except BlockingIOError:
+                    break
+                if not data:
+                    break
+                with self._changed:
+                    self.timeline.append((name, data.decode(errors="surrogateescape")))
+
+    def wait_for(self, kind: type[_M], which: Callable[[_M], bool] = lambda message: True) -> _M:
+        """The first message of a kind that fits; waits for it."""
+
+        def found() -> _M | None:
+            return next((m for m in self.messages if isinstance(m, kind) and which(m)), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: found() or not self._reading, TIMEOUT)
+            message = found()
+        assert message is not None, f"no such {kind.__name__} among {self.messages}"
+        return message
+
+    def wait_for_output(self, text: str) -> None:
+        """Wait until the worker has printed `text`."""
+        with self._changed:
+            self._changed.wait_for(lambda: text in self.text or not self._reading, TIMEOUT)
+            assert text in self.text, self.text
+
+    # --- writing ---
+
+    def send(self, command: Command) -> None:
+        """Send a command; a worker that has ended gets none."""
+        try:
+            os.write(self._commands, encode_command(command))
+        except OSError:
+            pass
+
+    def close_commands(self) -> None:
+        """Close our end of the command pipe, as a session that dies."""
+        os.close(self._commands)
+        self._commands = os.open(os.devnull, os.O_WRONLY)
+
+    # --- the end ---
+
+    def end(self) -> Self:
+        """Wait for the process and read what is left."""
+        self.status = self.process.wait(TIMEOUT)
+        self._reader.join(TIMEOUT)
+        assert not self._reader.is_alive()
+        self._read_raw()
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(TIMEOUT)
+        for descriptor in (self._events, self._commands, *self._raw.values()):
+            os.close(descriptor)
+
+    # --- what came ---
+
+    @property
+    def text(self) -> str:
+        """All that was written to stdout and stderr, as it came."""
+        return "".join(text for _, text in self.timeline)
+
+    @property
+    def stdout(self) -> str:
+        """All of stdout."""
+        return "".join(text for name, text in self.timeline if name == "stdout")
+
+    @property
+    def stderr(self) -> str:
+        """All of stderr."""
+        return "".join(text for name, text in self.timeline if name == "stderr")
+
+    def of(self, kind: type[_M]) -> list[_M]:
+        """All messages of a kind."""
+        return [message for message in self.messages if isinstance(message, kind)]
+
+    @property
+    def events(self) -> list[Event]:
+        """All numbered events."""
+        return [message for message in self.messages if isinstance(message, Event)]
+
+    @property
+    def states(self) -> list[str]:
+        """The states the run went through."""
+        return [event.state for event in self.of(RunStateChanged)]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What failed."""
+        return self.of(Failure)
+
+    @property
+    def hello(self) -> Hello:
+        """The worker's first line."""
+        first = self.messages[0]
+        assert isinstance(first, Hello)
+        return first
+
+
+_PYTHONS = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+
+
+def plain(script: Path | str, *argv: str, folder: Path | None = None, **options: Any) -> tuple[int, str, str]:
+    """What plain Python makes of a script: its status, stdout and stderr."""
+    done = subprocess.run(
+        [sys.executable, str(script), *argv],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=folder,
+        timeout=TIMEOUT,
+        env={key: value for key, value in os.environ.items() if key not in _PYTHONS},
+        check=False,
+        **options,
+    )
+    return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
