@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,13 +14,15 @@ from sage_runtime.api.jobs import JobManager
 from sage_runtime.engine.runtime import Runtime
 from sage_runtime.events import Event
 
+Kind = TypeVar("Kind", bound=Event)
+
 
 class Published(list[Event]):
     """A publisher that keeps the events."""
 
     publish = list.append
 
-    def of(self, kind: type[Event]) -> list[Event]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         """The events of one type."""
         return [event for event in self if isinstance(event, kind)]
 
@@ -32,6 +35,12 @@ def served() -> Iterator[None]:
     yield
     sage_imports.uninstall()
     sys.path[:] = path
+
+
+@pytest.fixture
+def seen() -> list[Any]:
+    """Where a sink puts what arrives."""
+    return []
 
 
 @pytest.fixture
