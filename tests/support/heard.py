@@ -65,3 +65,11 @@ class Heard:
         event = self.until(lambda event: isinstance(event, RunFinished) and event.run == run, f"end of run {run}")
         assert isinstance(event, RunFinished)
         return event
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until something that announces itself in no other way is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
