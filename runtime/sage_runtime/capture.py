@@ -65,6 +65,9 @@ class Capture:
 
     def release(self) -> None:
         """From now on the streams write to the descriptors: the bus is about to close, or this is a forked child."""
+        deferred = self.bus.deferred
+        if deferred is not None:
+            deferred.retire()
         for stream in (self.stdout, self.stderr):
             stream.settings.write_to_descriptor()
             stream.end.catch_up()
@@ -83,6 +86,7 @@ class _Settings:
         self.line_buffering = False
         self.closed = False
         self.raw: io.TextIOWrapper | None = None
+        self._file = _file_behind(descriptor)
 
     @property
     def direct(self) -> bool:
@@ -93,9 +97,21 @@ class _Settings:
         return io.TextIOWrapper(buffer, self.encoding, self.errors, self.newline)
 
     def write_to_descriptor(self) -> None:
-        raw = io.FileIO(self.descriptor, "wb", closefd=False)
+        if self._file is None or self._file != _file_behind(self.descriptor):  # the script has closed it
+            raw = io.FileIO(os.devnull, "wb")
+        else:
+            raw = io.FileIO(self.descriptor, "wb", closefd=False)
         self.raw = self.wrap(io.BufferedWriter(raw))
         self.raw.reconfigure(line_buffering=True)
+
+
+def _file_behind(descriptor: int) -> tuple[int, int] | None:
+    """What tells one open file or pipe from another, None for a closed descriptor."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _Sink:
@@ -473,6 +489,8 @@ def follow_logging(bus: EventBus) -> None:
         _publish_record(bus, record)
         call_handlers(self, record)
 
+    # logging itself looks at the file names of frames to tell its own from the script's
+    publish_and_call.__code__ = publish_and_call.__code__.replace(co_filename=call_handlers.__code__.co_filename)
     logging.Logger.callHandlers = publish_and_call  # type: ignore[method-assign]
 
 

@@ -14,6 +14,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from sage_runtime import engine, sage_imports
@@ -50,9 +52,15 @@ from sage_runtime.stdin import AskedInput
 INTERRUPTED = 130
 """The exit status of a run that an interrupt ended."""
 
+STREAMS_CLOSED = (
+    "sage-tui: the script has ended, so the sources of its streams are closed (in the dashboard they go on)"
+)
+"""What stderr says when streaming pipelines outlive their script outside the dashboard."""
+
 _REPEAT_SECONDS = 1.0
 _SETTLE_SECONDS = 0.3
 _GRACE_SECONDS = 0.5
+_HOOKS_SECONDS = 1.0
 _CLOSE_SECONDS = 10.0
 
 
@@ -89,7 +97,7 @@ class Worker:
         self._started = threading.Event()
         self._paused = False
         self._stopping = False
-        self._in_script = False
+        self._may_interrupt = False
         self._stage = threading.RLock()
         self._main = threading.main_thread()
         self._known: set[str] = set()
@@ -117,9 +125,18 @@ class Worker:
         if error is None:
             error = self._finish()
         status = self._status(error)
-        self._runtime.stop()
+        if error is not None:
+            self._runtime.stop()
+            self._wait_for_hooks()
         self._send_modules()
         return status
+
+    def _wait_for_hooks(self) -> None:
+        """Let the close hooks of stopped pipelines run; a second interrupt ends the wait."""
+        try:
+            self._runtime.wait(_HOOKS_SECONDS)
+        except KeyboardInterrupt:
+            pass
 
     def _run_script(self) -> BaseException | None:
         """Run the script; what it raised."""
@@ -130,11 +147,8 @@ class Worker:
             if self._paused:
                 self._runtime.pause()
             self._bus.publish(RunStateChanged(state="paused" if self._paused else "running"))
-            try:
-                self._enter_script()
+            with self._interruptible():
                 exec(code, module.__dict__)
-            finally:
-                self._leave_script()
         except BaseException as error:  # noqa: BLE001 - the outer edge of the script
             return error
         return None
@@ -158,17 +172,15 @@ class Worker:
     def _finish(self) -> BaseException | None:
         """After the script: its threads and its pipelines come to their end."""
         try:
-            _join_threads()
-            if self._close_streams():
-                print(
-                    "sage-tui: the script has ended, so the sources of its streams are closed "
-                    "(in the dashboard they would go on)",
-                    file=sys.stderr,
-                )
-            self._runtime.wait()
+            with self._interruptible():
+                _join_threads()
+                if self._close_streams():
+                    print(STREAMS_CLOSED, file=sys.stderr)
+                if not self._stopping:
+                    self._runtime.wait()
         except KeyboardInterrupt as error:
             return error
-        return None
+        return KeyboardInterrupt() if self._stopping else None
 
     def _close_streams(self) -> bool:
         """Close the sources of the streaming pipelines that still run, unless they are to go on."""
@@ -179,13 +191,16 @@ class Worker:
             job.close_sources()
         return bool(streams)
 
-    def _enter_script(self) -> None:
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Inside, a stop raises `KeyboardInterrupt` in the main thread."""
         with self._stage:
-            self._in_script = True
-
-    def _leave_script(self) -> None:
-        with self._stage:
-            self._in_script = False
+            self._may_interrupt = True
+        try:
+            yield
+        finally:
+            with self._stage:
+                self._may_interrupt = False
 
     def _close_last(self) -> None:
         """Close the bus when all that Python does at its end is done: functions registered first run last."""
@@ -205,6 +220,8 @@ class Worker:
         self._capture.release()
         self._bus.close(_CLOSE_SECONDS)
         self._faults.close()
+        if self._gone:
+            end_group()
 
     # --- what the engine publishes ---
 
@@ -299,9 +316,9 @@ class Worker:
         self._interrupt()
 
     def _interrupt(self) -> None:
-        """Raise `KeyboardInterrupt` in the main thread while it runs the script."""
+        """Raise `KeyboardInterrupt` in the main thread where that ends something."""
         with self._stage:
-            if self._in_script and self._main.ident is not None:
+            if self._may_interrupt and self._main.ident is not None:
                 signal.pthread_kill(self._main.ident, signal.SIGINT)
 
     def _session_gone(self) -> None:

@@ -398,7 +398,7 @@ class _Encoder:
                 texts.append(following.text)
                 size += len(following.text)
             text = "".join(texts)
-        if size <= MAX_TEXT:
+        if size <= MAX_TEXT and "\r" not in text:
             return self._line(first.t, origin, text)
         return b"".join([self._line(first.t, origin, part) for part in _parts(text)])
 
@@ -426,15 +426,42 @@ def _json_text(text: str | None) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    """The text in parts of `MAX_TEXT` at most, cut behind a line's end where there is one."""
+    """The text in one part for each event: `MAX_TEXT` at most, and cut around lines that overwrite themselves."""
     parts = []
-    start = 0
-    while len(text) - start > MAX_TEXT:
-        stop = start + MAX_TEXT
-        cut = text.rfind("\n", start, stop) + 1 or text.rfind("\r", start, stop) + 1
-        if cut <= start or text[cut - 1 : cut + 1] == "\r\n":
-            cut = stop - 1 if text[stop - 1] == "\r" else stop
-        parts.append(text[start:cut])
-        start = cut
-    parts.append(text[start:])
+    for part in _updates(text) if "\r" in text else [text]:
+        start = 0
+        while len(part) - start > MAX_TEXT:
+            stop = start + MAX_TEXT
+            cut = part.rfind("\n", start, stop) + 1 or stop
+            if part[cut - 1] == "\r":
+                cut -= 1
+            parts.append(part[start:cut])
+            start = cut
+        parts.append(part[start:])
+    return parts
+
+
+def _updates(text: str) -> list[str]:
+    """The text cut so that the last state of a line that carriage returns overwrite stands alone.
+
+    Of a progress bar's line there are two parts: the states that were overwritten, and the last one. A carriage return
+    before a newline overwrites nothing.
+    """
+    parts = []
+    begin = start = 0
+    while start < len(text):
+        newline = text.find("\n", start)
+        stop = newline + 1 if newline >= 0 else len(text)
+        end = stop - 1 if newline >= 0 else stop
+        if end > start and text[end - 1] == "\r":
+            end -= 1
+        overwritten = text.rfind("\r", start, end) + 1
+        if overwritten:
+            if begin < start:
+                parts.append(text[begin:start])
+            parts.append(text[start:overwritten])
+            begin = overwritten
+        start = stop
+    if begin < len(text):
+        parts.append(text[begin:])
     return parts

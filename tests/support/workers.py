@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -77,7 +79,7 @@ class Run:
             pass_fds=(events, commands),
             cwd=folder,
             start_new_session=True,
-            env={key: value for key, value in os.environ.items() if key not in _PYTHONS} | (env or {}),
+            env=_environment() | (env or {}),
         )
         for descriptor in (events, commands, *ends.values()):
             os.close(descriptor)
@@ -220,7 +222,33 @@ class Run:
         return first
 
 
-_PYTHONS = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+class Scripts:
+    """Writes scripts into the test's folder and runs them."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+
+    def write(self, text: str | bytes, name: str = "script.py") -> Path:
+        """A file in the folder with the text, its indentation removed."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
+        return path
+
+    def start(self, text: str | bytes, *argv: str, **options: Any) -> Run:
+        """A worker that runs the text."""
+        return self._stack.enter_context(Run(self.write(text), *argv, folder=self.folder, **options))
+
+    def run(self, text: str | bytes, *argv: str, **options: Any) -> Run:
+        """A worker that has run the text to its end."""
+        return self.start(text, *argv, **options).end()
+
+
+def _environment() -> dict[str, str]:
+    """A UTF-8 locale, and nothing that changes how Python buffers or what it caches."""
+    dropped = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+    return {key: value for key, value in os.environ.items() if key not in dropped} | {"LC_ALL": "C.UTF-8"}
 
 
 def plain(script: Path | str, *argv: str, folder: Path | None = None, **options: Any) -> tuple[int, str, str]:
@@ -231,7 +259,7 @@ def plain(script: Path | str, *argv: str, folder: Path | None = None, **options:
         capture_output=True,
         cwd=folder,
         timeout=TIMEOUT,
-        env={key: value for key, value in os.environ.items() if key not in _PYTHONS},
+        env=_environment(),
         check=False,
         **options,
     )
