@@ -158,7 +158,7 @@ def _turn(
     lowest = max(item.row + (plan.measures.spacing.below if item.real else 0) for item in band)
     for number, net in enumerate(nets):
         row = lowest + 1 + number
-        down, on = Net(net.sources, frozenset([row])), Net(frozenset([row]), net.targets)
+        down, on = Net(net.sources, frozenset([row])), Net(frozenset([row]), net.targets, net.fixed)
         in_gap.setdefault(plan.per - 1, []).append(down)
         in_gap.setdefault(-1, []).append(on)
         for key, own in by_key.items():
@@ -232,23 +232,24 @@ def _box(plan: Plan, canvas: Canvas, key: str, name: str) -> GraphNode:
 
 
 def _edge(plan: Plan, canvas: Canvas, edge: Edge) -> GraphLine:
-    path = plan.layers.paths[edge.id]
+    path, step = plan.layers.paths[edge.id], plan.measures.track
     points: list[Cell] = []
+    row = path[0].row
     for item, following in pairwise(path):
         net = plan.nets[item.key]
         points.append((plan.right(item), item.row))
+        row = following.row
         if item.key in plan.turns:
-            row, on = plan.turns[item.key]
-            right, left = (
-                plan.gap_after(item).column(net, plan.measures.track),
-                plan.gaps[-1].column(on, plan.measures.track),
-            )
-            points += [(right, item.row), (right, row), (left, row), (left, following.row)]
+            level, on = plan.turns[item.key]
+            row += row in on.lowered
+            right, left = plan.gap_after(item).column(net, step), plan.gaps[-1].column(on, step)
+            points += [(right, item.row), (right, level), (left, level), (left, row)]
         elif net.track is not None:
-            column = plan.gap_after(item).column(net, plan.measures.track)
-            points += [(column, item.row), (column, following.row)]
-        points.append((plan.left(following), following.row))
-    points[-1] = arrow = (plan.left(path[-1]) - 1, path[-1].row)
+            row += row in net.lowered
+            column = plan.gap_after(item).column(net, step)
+            points += [(column, item.row), (column, row)]
+        points.append((plan.left(following), row))
+    points[-1] = arrow = (plan.left(path[-1]) - 1, row)
     cells = canvas.draw(points)
     canvas.sign(arrow, "▶")
     return GraphLine(edge.id, "edge", edge.source, edge.target, cells[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 Cell = tuple[int, int]
@@ -30,19 +30,25 @@ class Canvas:
         Returns:
             The cells of the line in order.
         """
-        cells = _walk(points)
-        for cell, following in pairwise(cells):
-            out, back = _directions(cell, following)
-            self._mark(cell, out, dotted)
-            self._mark(following, back, dotted)
+        cells = [points[0]]
+        for begin, end in pairwise(points):
+            if begin != end:
+                way = _between(begin, end)
+                self._mark(way, *_directions(begin, end), dotted)
+                cells += way[1:]
         return tuple(cells)
 
-    def _mark(self, cell: Cell, direction: int, dotted: str | None) -> None:
+    def _mark(self, way: Sequence[Cell], out: int, back: int, dotted: str | None) -> None:
+        """Note a straight line: it leaves its first cell towards `out`, and its last one, looking `back`."""
+        masks = [out, *[out | back] * (len(way) - 2), back]
         if dotted is None:
-            self.solid[cell] = self.solid.get(cell, 0) | direction
-        else:
+            solid = self.solid
+            for cell, mask in zip(way, masks, strict=True):
+                solid[cell] = solid.get(cell, 0) | mask
+            return
+        for cell, mask in zip(way, masks, strict=True):
             owners = self.dotted.setdefault(cell, {})
-            owners[dotted] = owners.get(dotted, 0) | direction
+            owners[dotted] = owners.get(dotted, 0) | mask
 
     def box(self, x: int, y: int, width: int, height: int) -> tuple[Cell, ...]:
         """Draw a frame; returns its cells."""
@@ -82,17 +88,11 @@ def _directions(cell: Cell, following: Cell) -> tuple[int, int]:
     return (SOUTH, NORTH) if following[1] > cell[1] else (NORTH, SOUTH)
 
 
-def _walk(points: Iterable[Cell]) -> list[Cell]:
-    cells: list[Cell] = []
-    for x, y in points:
-        if not cells:
-            cells.append((x, y))
-            continue
-        last_x, last_y = cells[-1]
-        if x != last_x:
-            step = 1 if x > last_x else -1
-            cells.extend((column, last_y) for column in range(last_x + step, x + step, step))
-        elif y != last_y:
-            step = 1 if y > last_y else -1
-            cells.extend((last_x, row) for row in range(last_y + step, y + step, step))
-    return cells
+def _between(begin: Cell, end: Cell) -> list[Cell]:
+    """The cells from one to another in the same row or column, both included."""
+    (x, y), (to_x, to_y) = begin, end
+    if x != to_x:
+        step = 1 if to_x > x else -1
+        return [(column, y) for column in range(x, to_x + step, step)]
+    step = 1 if to_y > y else -1
+    return [(x, row) for row in range(y, to_y + step, step)]

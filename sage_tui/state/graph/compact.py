@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from sage_tui.state.format import cell_len
 from sage_tui.state.graph.canvas import Canvas, Cell
@@ -101,22 +102,27 @@ def _lanes(order: Sequence[str], edges: Sequence[Edge]) -> tuple[dict[str, int],
     dots: dict[str, int] = {}
     lanes: dict[str, int] = {}
     for name in order:
-        ending = []
-        for lane, (_, missing) in open_.items():
-            missing.discard(name)
-            if not missing:
-                ending.append(lane)
-        for lane in ending:
-            del open_[lane]
-        dot = dots[name] = next(lane for lane in range(len(open_) + 1) if lane not in open_)
+        coming = [lane for lane, (_, missing) in open_.items() if name in missing]
+        for lane in coming:
+            open_[lane][1].discard(name)
+            if not open_[lane][1]:
+                del open_[lane]
+        dot = dots[name] = _free(open_, 0)
         if name in targets:
             out = frozenset(targets[name])
-            first = dot if sharing[out] == 1 else dot + 1
-            free = next(lane for lane in range(first, first + len(open_) + 1) if lane not in open_)
-            lane = next((lane for lane, (same, _) in open_.items() if same == out), free)
+            lane = next(
+                (lane for lane, (same, _) in open_.items() if same == out),
+                dot if sharing[out] == 1 else _free(open_, dot + 1),
+            )
+            if lane != dot and any((other > dot) == (lane > dot) for other in coming if other != dot):
+                lane = dot  # on that side of the sign, lines come in
             open_.setdefault(lane, (out, set(out)))
             lanes[name] = lane
     return dots, lanes
+
+
+def _free(taken: Mapping[int, object], leftmost: int) -> int:
+    return next(lane for lane in count(leftmost) if lane not in taken)
 
 
 def _returns(

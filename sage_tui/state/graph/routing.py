@@ -15,11 +15,14 @@ BELOW = 1 << 30
 class Net:
     """Lines that share one trunk: from each of the `sources` rows to each of the `targets` rows.
 
-    `track` is the trunk's place among the tracks of its gap, None where the line is straight.
+    `track` is the trunk's place among the tracks of its gap, None where the line is straight. In the rows of
+    `lowered` it enters its target one row further down, which is not possible in those of `fixed`.
     """
 
     sources: frozenset[int]
     targets: frozenset[int]
+    fixed: frozenset[int] = frozenset()
+    lowered: frozenset[int] = frozenset()
     track: int | None = None
     first: int = field(init=False)
     last: int = field(init=False)
@@ -41,7 +44,12 @@ def bundle(column: Sequence[Item]) -> tuple[list[Net], dict[str, Net]]:
             groups.setdefault(frozenset(map(id, item.after)), []).append(item)
     nets, by_key = [], {}
     for items in groups.values():
-        net = Net(frozenset(item.row for item in items), frozenset(item.row for item in items[0].after))
+        ends = items[0].after
+        net = Net(
+            frozenset(item.row for item in items),
+            frozenset(item.row for item in ends),
+            frozenset(item.row for item in ends if not item.real),
+        )
         nets.append(net)
         by_key.update({item.key: net for item in items})
     return nets, by_key
@@ -51,15 +59,20 @@ def assign_tracks(nets: Iterable[Net]) -> int:
     """Give each net that bends a track; returns how many there are.
 
     A net that ends in the row where another begins runs right of that one's trunk, so that the two don't cover one
-    another (unless each waits for the other: then they do); nets that don't overlap share a track.
+    another; where each would have to run right of the other, one of them enters its target a row lower. Nets that
+    don't overlap share a track.
     """
     bent = sorted((net for net in nets if net.first != net.last), key=lambda net: (net.first, net.last))
-    after = {net: [other for other in bent if _must_follow(net, other)] for net in bent}
+    after = {net: [other for other in bent if net is not other and _shared_rows(net, other)] for net in bent}
     tracks: list[list[Net]] = []
     waiting = list(bent)
     while waiting:
         net = next((net for net in waiting if all(other.track is not None for other in after[net])), waiting[0])
         waiting.remove(net)
+        for other in after[net]:
+            if other.track is None:
+                net.lowered |= _shared_rows(net, other) - net.fixed
+        net.last = max([net.last, *(row + 1 for row in net.lowered)])
         earliest = max((other.track + 1 for other in after[net] if other.track is not None), default=0)
         net.track = next((i for i in range(earliest, len(tracks)) if _fits(net, tracks[i])), max(earliest, len(tracks)))
         while len(tracks) <= net.track:
@@ -68,8 +81,10 @@ def assign_tracks(nets: Iterable[Net]) -> int:
     return len(tracks)
 
 
-def _must_follow(net: Net, other: Net) -> bool:
-    return net is not other and bool((net.targets & other.sources) - other.targets - {BELOW})
+def _shared_rows(net: Net, other: Net) -> frozenset[int]:
+    """The rows where a net ends and another begins, unless that one ends nowhere but there."""
+    rows = (net.targets & other.sources) - {BELOW}
+    return rows - other.targets if len(other.targets) == 1 else rows
 
 
 def _fits(net: Net, track: list[Net]) -> bool:
