@@ -18,27 +18,12 @@ if TYPE_CHECKING:
 class Request:
     """One call, from the caller to the service and back.
 
-    Exactly one thread answers: whoever pops the one item of `answer`. The caller reads `result` and `error` once `lock`
-    is released (a synchronous call) or `future` is done. Times are of the runtime's clock; `deadline` is None without a
-    time-out.
+    `called` is a time of the runtime's clock; `timeout`, in seconds, counts from there. `parent` is the id of the call
+    that this one was made in. Exactly one thread calls `deliver`: the one that took the request out of the service's
+    hands (`Service.take_back`) or, when the method is over, the service's.
     """
 
-    __slots__ = (
-        "answer",
-        "args",
-        "called",
-        "deadline",
-        "error",
-        "future",
-        "id",
-        "kwargs",
-        "lock",
-        "method",
-        "owner",
-        "parent",
-        "result",
-        "timeout",
-    )
+    __slots__ = ("args", "called", "id", "kwargs", "method", "owner", "parent", "timeout")
 
     def __init__(
         self,
@@ -49,6 +34,7 @@ class Request:
         owner: Owner,
         called: float,
         timeout: float | None,
+        parent: int | None,
     ) -> None:
         self.id = number
         self.method = method
@@ -57,39 +43,48 @@ class Request:
         self.owner = owner
         self.called = called
         self.timeout = timeout
-        self.deadline = None if timeout is None else called + timeout
-        self.parent: int | None = None
-        self.answer = [True]
-        self.lock: LockType | None = None
-        self.future: ServiceFuture | None = None
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def claim_answer(self) -> bool:
-        """Whether this thread is the one that answers."""
-        try:
-            self.answer.pop()
-        except IndexError:
-            return False
-        return True
+        self.parent = parent
 
     def deliver(self, result: Any, error: BaseException | None) -> None:
-        """Answer; after `claim_answer`."""
-        if self.lock is not None:
-            self.result = result
-            self.error = error
-            self.lock.release()
-        elif self.future is not None:
-            if error is not None:
-                self.future.set_exception(error)
-            else:
-                self.future.set_result(result)
+        """Answer the caller."""
+        raise NotImplementedError
+
+
+class SyncRequest(Request):
+    """A call whose caller waits until `lock` is released, then reads `result` and `error`."""
+
+    __slots__ = ("error", "lock", "result")
+
+    lock: LockType
+    result: Any
+    error: BaseException | None
+
+    def deliver(self, result: Any, error: BaseException | None) -> None:
+        """Answer the caller."""
+        self.result = result
+        self.error = error
+        self.lock.release()
+
+
+class AsyncRequest(Request):
+    """A call whose caller holds a future."""
+
+    __slots__ = ("future",)
+
+    future: ServiceFuture
+
+    def deliver(self, result: Any, error: BaseException | None) -> None:
+        """Complete the future."""
+        if error is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
 
 
 class ServiceFuture(Future[Any]):
     """What `call_service_async` returns. The wait for another service, and a cycle of such waits, begin here."""
 
-    def __init__(self, service: Service, request: Request) -> None:
+    def __init__(self, service: Service, request: AsyncRequest) -> None:
         super().__init__()
         self._service = service
         self._request = request
@@ -116,16 +111,21 @@ class ServiceFuture(Future[Any]):
         if super().done():
             return
         service, request = self._service, self._request
-        left = None if request.deadline is None else max(0.0, request.deadline - service.clock())
-        with service.waiting(request, self.is_done):
-            try:
-                super().exception(left if timeout is None else timeout if left is None else min(left, timeout))
+        left = None if request.timeout is None else max(0.0, request.called + request.timeout - service.clock())
+        inside = on_own_thread(request.owner)
+        if inside:
+            service.begin_wait(request.owner, self.is_done)
+        try:
+            super().exception(left if timeout is None else timeout if left is None else min(left, timeout))
+            return
+        except CancelledError:
+            return
+        except TimeoutError:
+            if super().done():
                 return
-            except CancelledError:
-                return
-            except TimeoutError:
-                if super().done():
-                    return
+        finally:
+            if inside:
+                service.end_wait(request.owner)
         if left is not None and (timeout is None or left <= timeout):
             service.time_out(request)
             return
@@ -169,10 +169,10 @@ class Proxy:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("__") and method.endswith("__"):
             raise AttributeError(method)
-        caller, service = self._caller, self._service
+        perform, owner = self._caller.find(self._service)
 
         def call(*args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-            return caller.call(service, method, args, kwargs, timeout)
+            return perform(owner, method, args, kwargs, timeout)
 
         call.__name__ = call.__qualname__ = method
         self.__dict__[method] = call
@@ -210,14 +210,17 @@ class CallService:
         self, name: str, method: str | None, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
     ) -> Any:
         """Call a service, or raise `RuntimeError` if there is none of that name."""
+        perform, owner = self.find(name)
+        return perform(owner, method, args, kwargs, timeout)
+
+    def find(self, name: str) -> tuple[Callable[..., Any], Owner]:
+        """What performs a call of a service, and for whom; `RuntimeError` if there is none of that name."""
         service = self._services.get(name)
         if service is None:
             if self._era == 3:
                 raise RuntimeError(f"Service {name!r} is not registered in this environment")
             raise RuntimeError(f"Service queue not available for service: {name}")
-        if self._asynchronous:
-            return service.call_async(self._owner, method, args, kwargs, timeout)
-        return service.call(self._owner, method, args, kwargs, timeout)
+        return service.call_async if self._asynchronous else service.call, self._owner
 
 
 def stopped(service: str) -> ServiceStopped:

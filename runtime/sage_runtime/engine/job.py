@@ -406,9 +406,9 @@ class Job:
 
     def _end_services(self) -> None:
         services = list(self._services.values())
-        begun = -1
-        while services and begun != sum(service.begun for service in services) and not self.stopping:
-            begun = sum(service.begun for service in services)  # asynchronous calls may make further calls
+        answered = -1
+        while services and answered != sum(service.answered for service in services) and not self.stopping:
+            answered = sum(service.answered for service in services)  # asynchronous calls may make further calls
             for service in services:
                 service.catch_up()
         for service in reversed(services):
@@ -428,7 +428,7 @@ class Job:
         for left_out in self.failures.collect():
             self.publish(left_out)
         for service in self._services.values():
-            for left_out in service.collect():
+            for left_out in service.left_out():
                 self.publish(left_out)
 
     def _warn_of_cycle(self, message: str) -> None:

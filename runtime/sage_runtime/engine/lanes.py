@@ -11,11 +11,12 @@ from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from typing import Any
 
-CAPACITY = 1024
-"""Records in a lane from which on its producers wait. They look after each batch, so a lane may hold a batch more."""
+MIN_CAPACITY = 64
+MAX_CAPACITY = 4096
+"""Records in a lane from which on its producers wait: the fewer, the slower the consumer (`Lane.fit`).
 
-LOW = CAPACITY // 2
-"""Records in a lane up to which waiting producers are let in again."""
+Producers look after each batch, and take batches no larger than that, so a lane may hold as many again.
+"""
 
 
 class Bell:
@@ -62,11 +63,11 @@ def _ringer(waiters: list[LockType]) -> Callable[[], None]:
 class Lane:
     """The queue of one edge at one replica.
 
-    Producers append to `records` and ring `bell`; `wait_for_room` blocks them. The consumer's thread calls `take`.
-    `producers` counts those that are still open (under the job's lock); `feedback` lanes are never full.
+    Producers append to `records` and ring `bell`; `wait_for_room` blocks them. The consumer's thread calls `take` and
+    `fit`. `producers` counts those that are still open (under the job's lock); `feedback` lanes are never full.
     """
 
-    __slots__ = ("_blocked", "bell", "edge", "feedback", "gone", "producers", "records")
+    __slots__ = ("_blocked", "bell", "capacity", "edge", "feedback", "gone", "producers", "records")
 
     def __init__(self, edge: str, bell: Bell, producers: int, *, feedback: bool = False) -> None:
         self.edge = edge
@@ -74,6 +75,7 @@ class Lane:
         self.records: list[Any] = []
         self.producers = producers
         self.feedback = feedback
+        self.capacity = MIN_CAPACITY
         self.gone = False
         self._blocked: list[LockType] = []
 
@@ -82,17 +84,25 @@ class Lane:
         records = self.records
         batch = records[:limit]
         del records[: len(batch)]
-        if self._blocked and len(records) <= LOW:
+        if self._blocked and len(records) <= self.capacity // 2:
             self.let_in()
         return batch
 
+    def fit(self, batch: int) -> None:
+        """Choose the capacity by what the consumer takes at once: two such batches, and shrink late."""
+        wanted = max(MIN_CAPACITY, min(MAX_CAPACITY, 2 * batch))
+        if wanted > self.capacity:
+            self.capacity = wanted
+        elif 4 * wanted <= self.capacity:
+            self.capacity //= 2
+
     def wait_for_room(self, give_up: Callable[[], bool]) -> None:
         """On a producer's thread: block while the lane is full, unless `give_up()` holds."""
-        while len(self.records) >= CAPACITY and not (self.gone or give_up()):
+        while len(self.records) >= self.capacity and not (self.gone or give_up()):
             token = allocate_lock()
             token.acquire()
             self._blocked.append(token)
-            if len(self.records) < CAPACITY or self.gone or give_up():
+            if len(self.records) < self.capacity or self.gone or give_up():
                 try:
                     self._blocked.remove(token)
                 except ValueError:  # just let in: nobody else holds this token

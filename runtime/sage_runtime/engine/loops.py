@@ -33,7 +33,7 @@ def map_loop(execute: Callable[[Any], Any]) -> Loop:
     """One result for each record; `None` is no result."""
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring = send.append, send.waiters, send.ring
+        lane, waiters, ring = send.lane, send.waiters, send.ring
         surplus = 0
         while True:
             try:
@@ -42,7 +42,7 @@ def map_loop(execute: Callable[[Any], Any]) -> Loop:
                     if result is None:
                         surplus -= 1
                         continue
-                    append(result)
+                    lane.append(result)
                     if waiters:
                         ring()
                 return surplus
@@ -57,7 +57,7 @@ def keyed_map_loop(execute: Callable[[Any], Any], context: OperatorContext) -> L
     """As `map_loop`; the result keeps the key."""
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring = send.append, send.waiters, send.ring
+        lane, waiters, ring = send.lane, send.waiters, send.ring
         surplus = 0
         while True:
             try:
@@ -67,7 +67,7 @@ def keyed_map_loop(execute: Callable[[Any], Any], context: OperatorContext) -> L
                     if result is None:
                         surplus -= 1
                         continue
-                    append((key, result))
+                    lane.append((key, result))
                     if waiters:
                         ring()
                 return surplus
@@ -82,13 +82,13 @@ def filter_loop(execute: Callable[[Any], Any]) -> Loop:
     """The records for which the function is true."""
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring = send.append, send.waiters, send.ring
+        lane, waiters, ring = send.lane, send.waiters, send.ring
         surplus = 0
         while True:
             try:
                 for value in records:
                     if execute(value):
-                        append(value)
+                        lane.append(value)
                         if waiters:
                             ring()
                     else:
@@ -105,14 +105,14 @@ def keyed_filter_loop(execute: Callable[[Any], Any], context: OperatorContext) -
     """As `filter_loop`, with keys."""
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring = send.append, send.waiters, send.ring
+        lane, waiters, ring = send.lane, send.waiters, send.ring
         surplus = 0
         while True:
             try:
                 for entry in records:
                     context.key, value = entry
                     if execute(value):
-                        append(entry)
+                        lane.append(entry)
                         if waiters:
                             ring()
                     else:
@@ -129,12 +129,12 @@ def keyby_loop(execute: Callable[[Any], Any]) -> Loop:
     """Each record with the key that the function gives it."""
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring = send.append, send.waiters, send.ring
+        lane, waiters, ring = send.lane, send.waiters, send.ring
         surplus = 0
         while True:
             try:
                 for value in records:
-                    append((execute(value), value))
+                    lane.append((execute(value), value))
                     if waiters:
                         ring()
                 return surplus
@@ -199,7 +199,7 @@ def join_loop(
         return (result,)
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring, room = send.append, send.waiters, send.ring, send.room
+        lane, waiters, ring, room = send.lane, send.waiters, send.ring, send.room
         surplus = given = 0
         while True:
             try:
@@ -215,7 +215,7 @@ def join_loop(
                     for item in results_of(execute(value, key, tag)):
                         if item is None:
                             continue
-                        append((key, item))
+                        lane.append((key, item))
                         if waiters:
                             ring()
                         surplus += 1
@@ -243,7 +243,7 @@ def flatmap_loop(function: Any, execute: Callable[[Any], Any], context: Operator
         yield from _collected(function)
 
     def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        append, waiters, ring, room = send.append, send.waiters, send.ring, send.room
+        lane, waiters, ring, room = send.lane, send.waiters, send.ring, send.room
         surplus = given = 0
         while True:
             try:
@@ -256,7 +256,7 @@ def flatmap_loop(function: Any, execute: Callable[[Any], Any], context: Operator
                     for item in results_of(execute(value)):
                         if item is None:
                             continue
-                        append((context.key, item) if keyed else item)
+                        lane.append((context.key, item) if keyed else item)
                         if waiters:
                             ring()
                         surplus += 1

@@ -15,7 +15,7 @@ from sage_runtime.engine.context import OperatorContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.gate import Gate
-from sage_runtime.engine.lanes import CAPACITY, Bell, Lane
+from sage_runtime.engine.lanes import MAX_CAPACITY, Bell, Lane
 from sage_runtime.engine.loops import Loop
 from sage_runtime.engine.meters import BUSY, IDLE, Meter
 from sage_runtime.engine.owner import Owner
@@ -28,17 +28,16 @@ from sage_runtime.preview import preview
 BATCH_SECONDS = 0.05
 """A batch takes about this long at most, so that counters are fresh and a stop or an inspection takes effect."""
 
-MAX_BATCH = CAPACITY
 SLOW = 50e-6
 """Seconds a record from which on every record is timed; below it, one in each batch."""
 
 _GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
-def allowed_batch(last: int, count: int, seconds: float, most: int) -> int:
+def allowed_batch(last: int, count: int, seconds: float) -> int:
     """How many records the next batch may have, after one limited to `last` that had `count` and took `seconds`."""
-    fitting = int(BATCH_SECONDS * count / seconds) if seconds > 0.0 else most
-    return max(1, min(most, fitting, last * 4))
+    fitting = int(BATCH_SECONDS * count / seconds) if seconds > 0.0 else MAX_CAPACITY
+    return max(1, min(MAX_CAPACITY, fitting, last * 4))
 
 
 class JobView(Protocol):
@@ -368,7 +367,7 @@ class OperatorReplica(Replica):
         if lane.feedback and self.permits:
             self.permits.pop()
             return 1
-        return self._limit
+        return min(self._limit, self.outputs.capacity)
 
     def _put_back(self, lane: Lane) -> int:
         """Return what an interruption left over to the lane; how many those were."""
@@ -384,4 +383,6 @@ class OperatorReplica(Replica):
         """Choose the next batch's size and pace by what the last one took."""
         if count > 0:
             self._slow = seconds > SLOW * count
-            self._limit = allowed_batch(self._limit, count, seconds, MAX_BATCH)
+            self._limit = allowed_batch(self._limit, count, seconds)
+            for lane in self.lanes:
+                lane.fit(self._limit)

@@ -7,15 +7,31 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, Protocol
 
-from sage_runtime.engine.lanes import CAPACITY, Lane
+from sage_runtime.engine.lanes import MAX_CAPACITY, MIN_CAPACITY, Lane
 from sage_runtime.engine.meters import BLOCKED, BUSY, Meter
 from sage_runtime.graph import Partition
 
 Append = Callable[[Any], object]
 Hand = tuple[Append, list[LockType], Callable[[], None]]
 """How a record gets into one lane: append it, and if there are waiters, ring."""
+
+
+class Appendable(Protocol):
+    """Where results are appended."""
+
+    def append(self, result: Any, /) -> None:
+        """Deliver one result."""
+
+
+class Appender:
+    """Somewhere to append that is not one list: every result goes to a function."""
+
+    __slots__ = ("append",)
+
+    def __init__(self, append: Append) -> None:
+        self.append: Callable[[Any], Any] = append
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +50,23 @@ class Route:
 class Send:
     """How a loop gives away its results.
 
-    `append(result)` delivers one; if `waiters` is not empty then, `ring()` wakes who waits for it. `extend` delivers
-    many at once where that is one step, else it is None. `room()` blocks while a consumer's lane is full: call it after
-    each batch, and within one that grows.
+    `lane.append(result)` delivers one; if `waiters` is not empty then, `ring()` wakes who waits for it. Where there is
+    one consumer `lane` is its very list (the interpreter is quickest at that call). `extend` delivers many at once
+    where that is one step, else it is None. `room()` blocks while a consumer's lane is full: call it after each batch,
+    and within one that grows.
     """
 
-    __slots__ = ("append", "extend", "ring", "room", "waiters")
+    __slots__ = ("extend", "lane", "ring", "room", "waiters")
 
     def __init__(
         self,
-        append: Append,
+        lane: Appendable,
         room: Callable[[], None],
         waiters: list[LockType] | tuple[()] = (),
         ring: Callable[[], None] | None = None,
         extend: Callable[[Sequence[Any]], object] | None = None,
     ) -> None:
-        self.append = append
+        self.lane = lane
         self.waiters = waiters
         self.ring: Callable[[], None] = ring if ring is not None else _nothing
         self.room = room
@@ -76,7 +93,9 @@ class Traced:
 
 
 class Outputs:
-    """All outgoing edges of one replica. Its own thread uses it. `copies` lanes get each result.
+    """All outgoing edges of one replica. Its own thread uses it.
+
+    `copies` lanes get each result. `capacity` is that of the smallest lane, when `room` last looked.
 
     `replica` spreads the round robins of several replicas over their targets.
     """
@@ -92,6 +111,7 @@ class Outputs:
         self.lanes = tuple(lane for route in routes for lane in route.lanes)
         self.copies = sum(len(route.lanes) if route.partition == "broadcast" else 1 for route in routes)
         self._bounded = [lane for lane in self.lanes if not lane.feedback]
+        self.capacity = MIN_CAPACITY
         self._meter = meter
         self._clock = clock
         self._stopping = stopping
@@ -99,21 +119,25 @@ class Outputs:
 
     def room(self) -> None:
         """Block while a consumer's lane is full, unless the job stops; the time counts as blocked."""
+        capacity = MAX_CAPACITY
         for lane in self._bounded:
-            if len(lane.records) >= CAPACITY:
+            if len(lane.records) >= lane.capacity:
                 self._meter.switch(BLOCKED, self._clock())
                 lane.wait_for_room(self._stopping)
                 self._meter.switch(BUSY, self._clock())
+            if lane.capacity < capacity:
+                capacity = lane.capacity
+        self.capacity = capacity
 
     def _make_send(self, routes: Sequence[Route], replica: int) -> Send:
         if not routes:
             nowhere: deque[Any] = deque(maxlen=0)
-            return Send(nowhere.append, self.room, extend=nowhere.extend)
+            return Send(nowhere, self.room, extend=nowhere.extend)
         if len(routes) == 1 and len(routes[0].lanes) == 1 and not routes[0].keyless:
             lane = routes[0].lanes[0]
-            return Send(lane.records.append, self.room, lane.bell.waiters, lane.bell.ring, lane.records.extend)
+            return Send(lane.records, self.room, lane.bell.waiters, lane.bell.ring, lane.records.extend)
         delivers = [_deliver(route, replica) for route in routes]
-        return Send(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers), self.room)
+        return Send(Appender(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers)), self.room)
 
 
 def _hand(lane: Lane) -> Hand:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import threading
-from _thread import LockType, allocate_lock
-from collections.abc import Callable, Iterator
+from _thread import LockType, allocate_lock, get_ident
+from collections.abc import Callable
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
 from sage_runtime.attribution import set_source
-from sage_runtime.engine.calls import Era3Future, Request, ServiceFuture, on_own_thread, stopped
+from sage_runtime.engine.callmeters import CallMeters
+from sage_runtime.engine.calls import AsyncRequest, Era3Future, Request, ServiceFuture, SyncRequest, stopped
 from sage_runtime.engine.context import ServiceContext
 from sage_runtime.engine.errors import EngineError, ServiceStopped
 from sage_runtime.engine.failures import Failures
-from sage_runtime.engine.meters import BUSY, WAITING, Histogram
+from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.owner import Owner
-from sage_runtime.engine.taps import Bucket
 from sage_runtime.engine.waits import Waits
 from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
 from sage_runtime.graph import ServiceSpec
 from sage_runtime.preview import exception_message, preview, preview_arguments
-
-CALL_EVENTS = 500
-"""Calls a second of one service that become events; above that they are counted."""
 
 DEFAULT_METHODS = ("process", "execute", "call")
 """What a call without a method's name calls: the first of these that the service has."""
@@ -35,23 +31,12 @@ call_ids = count(1)
 """Ids of calls, unique in the process."""
 
 
-class MethodMeter:
-    """Totals of one method of one service, under the service's lock."""
-
-    __slots__ = ("callers", "calls", "errors", "latency")
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.errors = 0
-        self.latency = Histogram()
-        self.callers: dict[str, int] = {}
-
-
 class Service:
     """One service of a job. Its own thread makes it, executes its calls and ends it; any thread calls.
 
-    A call is put into `_requests` and, as long as it has not begun, into `_queued`: whoever takes it out of there
-    decides its fate. `ready` is set once the service is made (or failed to be), `ended` after its last hook.
+    A call is put into `_requests` and, as long as it has not begun, into `_queued`; the one that is executed is in
+    `_running`. Whoever takes it out of there answers it. `ready` is set once the service is made (or failed to be),
+    `ended` after its last hook.
     """
 
     def __init__(
@@ -71,7 +56,6 @@ class Service:
         self.owner = Owner(spec.name, service=self)
         self.ready = threading.Event()
         self.ended = threading.Event()
-        self.begun = 0
         self._pipeline = pipeline
         self._era = era
         self._publish = publish
@@ -81,14 +65,11 @@ class Service:
         self._instance: Any = None
         self._broken: BaseException | None = None
         self._closed = False
-        self._current: Request | None = None
+        self._running: list[Request] = []
         self._requests: SimpleQueue[Request | threading.Event | None] = SimpleQueue()
         self._marks: list[threading.Event] = []
         self._queued: dict[int, Request] = {}
-        self._lock = threading.Lock()
-        self._methods: dict[str, MethodMeter] = {}
-        self._bucket = Bucket(CALL_EVENTS, clock())
-        self._left_out = 0
+        self._meters = CallMeters(pipeline, spec.name, clock)
         self._start_once = [True]
         self._thread = threading.Thread(target=self._main, name=f"service_{spec.name}", daemon=True)
 
@@ -131,9 +112,8 @@ class Service:
         """Wake all who wait for it with `ServiceStopped`, and take no more calls; what it executes may finish."""
         self._closed = True
         self._stop_queued()
-        current = self._current
-        if current is not None and current.claim_answer():
-            current.deliver(None, stopped(self.name))
+        for request in list(self._running):
+            self._refuse(request, stopped(self.name))
         for mark in list(self._marks):
             mark.set()
         self.ready.set()
@@ -151,89 +131,59 @@ class Service:
             ServiceCycleError: it waits, through others, for the caller.
         """
         clock = self.clock
-        request = Request(next(call_ids), method, args, kwargs, owner, clock(), timeout)
+        inside = owner.thread == get_ident()
+        parent = owner.service.current_call if inside and owner.service is not None else None
+        request = SyncRequest(next(call_ids), method, args, kwargs, owner, clock(), timeout, parent)
         request.lock = lock = allocate_lock()
         lock.acquire()
-        if not on_own_thread(owner):
+        if not inside:
             self._put(request)
             self._wait(request, lock)
         elif (meter := owner.meter) is not None:
-            self._note(request)
             self._put(request)
             meter.switch(WAITING, request.called)
-            self._wait(request, lock)
+            if timeout is None:
+                lock.acquire()
+            else:
+                self._wait(request, lock)
             meter.switch(BUSY, clock())
         else:
-            self._note(request)
-            with self._caller_waits(owner, lambda: False):
+            self._waits.begin(owner.id, self.name, lambda: False)
+            try:
                 self._put(request)
                 self._wait(request, lock)
-        error = request.error
-        if error is not None:
-            raise error
+            finally:
+                self._waits.end(owner.id)
+        if request.error is not None:
+            raise request.error
         return request.result
 
     def call_async(
         self, owner: Owner, method: str | None, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
     ) -> ServiceFuture:
         """Call and return a future of the answer. Raises `ServiceStopped` as `call` does."""
-        request = Request(next(call_ids), method, args, kwargs, owner, self.clock(), timeout)
-        request.future = (Era3Future if self._era == 3 else ServiceFuture)(self, request)
-        if on_own_thread(owner):
-            self._note(request)
+        inside = owner.thread == get_ident()
+        parent = owner.service.current_call if inside and owner.service is not None else None
+        request = AsyncRequest(next(call_ids), method, args, kwargs, owner, self.clock(), timeout, parent)
+        request.future = future = (Era3Future if self._era == 3 else ServiceFuture)(self, request)
         self._put(request)
-        return request.future
+        return future
 
-    @contextmanager
-    def waiting(self, request: Request, over: Callable[[], bool]) -> Iterator[None]:
-        """The current thread waits for a future inside."""
-        owner = request.owner
-        if not on_own_thread(owner):
-            yield
-        elif owner.meter is not None:
-            owner.meter.switch(WAITING, self.clock())
-            try:
-                yield
-            finally:
-                owner.meter.switch(BUSY, self.clock())
-        else:
-            with self._caller_waits(owner, over):
-                yield
-
-    def withdraw(self, request: Request) -> bool:
-        """Take back a call that has not begun; false if it has."""
-        return self._queued.pop(request.id, None) is not None
-
-    def cancel_call(self, request: Request) -> bool:
-        """The caller has no more use for an answer; false if the service has begun."""
-        if not self.withdraw(request) or not request.claim_answer():
-            return False
-        self._account(request, self.clock() - request.called, None, None, CancelledError())
-        return True
-
-    def time_out(self, request: Request) -> None:
-        """The caller's time is up: it gets a `TimeoutError`, unless the answer comes at this moment."""
-        if not request.claim_answer():
-            return
-        error = self._timeout_error(request)
-        if self.withdraw(request):
-            now = self.clock()
-            self._account(request, now - request.called, None, None, error)
-        request.deliver(None, error)
-
-    def _note(self, request: Request) -> None:
-        """On the owner's thread: in which call this one is made, and for which followed record."""
-        owner = request.owner
-        if owner.service is not None and owner.service._current is not None:
-            request.parent = owner.service._current.id
-        if owner.calls is not None:
-            owner.calls.append(request.id)
+    @property
+    def current_call(self) -> int | None:
+        """The id of the call that it executes."""
+        try:
+            return self._running[0].id
+        except IndexError:
+            return None
 
     def _put(self, request: Request) -> None:
         if self._closed:
             raise stopped(self.name)
         if self._start_once:  # a service that is made earlier calls this one from its constructor or setup
             self.start()
+        if request.owner.calls is not None and request.owner.thread == get_ident():
+            request.owner.calls.append(request.id)
         self._queued[request.id] = request
         self._requests.put(request)
         if self._closed:
@@ -246,23 +196,57 @@ class Service:
             self.time_out(request)
             lock.acquire()  # released by now, or by whoever answers at this moment
 
-    @contextmanager
-    def _caller_waits(self, owner: Owner, over: Callable[[], bool]) -> Iterator[None]:
-        """The service that owns the current thread waits for this one inside."""
-        self._waits.begin(owner.id, self.name, over)
-        try:
-            yield
-        finally:
+    def time_out(self, request: Request) -> None:
+        """The caller's time is up: it gets a `TimeoutError`, unless the answer comes at this moment."""
+        self._refuse(request, self._timeout_error(request))
+
+    def cancel_call(self, request: Request) -> bool:
+        """The caller has no more use for an answer; false if the service has begun."""
+        if not self._withdraw(request):
+            return False
+        self._account(request, self.clock() - request.called, None, None, CancelledError())
+        return True
+
+    def _withdraw(self, request: Request) -> bool:
+        """Take back a call that has not begun; false if it has. Whoever succeeds is the one who answers."""
+        return self._queued.pop(request.id, None) is not None
+
+    def _refuse(self, request: Request, error: BaseException) -> None:
+        """Answer with an error now, unless it is being answered: withdraw the call, or let it finish unheard."""
+        if self._withdraw(request):
+            self._account(request, self.clock() - request.called, None, None, error)
+        else:
+            try:
+                self._running.remove(request)
+            except ValueError:
+                return
+        request.deliver(None, error)
+
+    def begin_wait(self, owner: Owner, over: Callable[[], bool]) -> None:
+        """On its own thread, `owner` begins to wait for a future, unless the answer is there (`over()`).
+
+        Raises:
+            ServiceCycleError: this service waits, through others, for `owner`.
+        """
+        if owner.service is not None:
+            self._waits.begin(owner.id, self.name, over)
+        elif owner.meter is not None:
+            owner.meter.switch(WAITING, self.clock())
+
+    def end_wait(self, owner: Owner) -> None:
+        """On its own thread, `owner` goes on."""
+        if owner.service is not None:
             self._waits.end(owner.id)
+        elif owner.meter is not None:
+            owner.meter.switch(BUSY, self.clock())
 
     def _stop_queued(self) -> None:
         """Answer all that has not begun: the service has stopped."""
         for request in list(self._queued.values()):
-            if self.withdraw(request):
+            if self._withdraw(request):
                 error = stopped(self.name)
                 self._account(request, self.clock() - request.called, None, None, error)
-                if request.claim_answer():
-                    request.deliver(None, error)
+                request.deliver(None, error)
 
     # --- its own thread ----------------------------------------------------------------------------------------------
 
@@ -294,42 +278,46 @@ class Service:
 
     def _serve(self) -> None:
         get = self._requests.get
-        queued = self._queued
+        queued, running = self._queued, self._running
         while True:
             request = get()
-            if request is None:
+            if type(request) is SyncRequest or isinstance(request, Request):
+                running.append(request)  # first, so that it is always found in one place or the other
+                if queued.pop(request.id, None) is not None:
+                    self._execute(request)
+                else:
+                    running.clear()
+            elif request is None:
                 return
-            if isinstance(request, threading.Event):
+            else:
                 request.set()
-            elif queued.pop(request.id, None) is not None:
-                self._execute(request)
 
     def _execute(self, request: Request) -> None:
         clock = self.clock
-        self._current = request
-        self.begun += 1
         began = clock()
         result: Any = None
+        raised: BaseException | None = None
         error: BaseException | None = None
-        if request.deadline is not None and began > request.deadline:
-            self._current = None
-            if request.claim_answer():
-                error = self._timeout_error(request)
-                self._account(request, began - request.called, None, None, error)
-                request.deliver(None, error)
-            return
+        duration: float | None = None
         try:
-            result = self._method(request)(*request.args, **request.kwargs)
+            if request.timeout is not None and began > request.called + request.timeout:
+                raise _TooLateError
+            name = request.method
+            method = getattr(self._instance, name, None) if name is not None else None
+            result = (method or self._method(request))(*request.args, **request.kwargs)
             duration = clock() - began
-        except BaseException as raised:  # noqa: BLE001 - whatever user code raises is recorded and goes to the caller
+        except _TooLateError:
+            raised = error = self._timeout_error(request)
+        except BaseException as caught:  # noqa: BLE001 - whatever user code raises is recorded and goes to the caller
             duration = clock() - began
-            error = self._failed(request, raised)
-        self._current = None
-        answers = request.claim_answer()
-        shown = error if answers or error is not None else self._late_error(request)
-        self._account(request, began - request.called, duration, result, shown)
-        if answers:
-            request.deliver(result, error)
+            raised, error = self._failed(request, caught)
+        try:
+            self._running.pop()
+        except IndexError:  # its caller has given up, or everything stops: it was refused
+            self._account(request, began - request.called, duration, None, raised or self._late_error(request))
+            return
+        self._account(request, began - request.called, duration, result, raised)
+        request.deliver(result, error)
 
     def _method(self, request: Request) -> Callable[..., Any]:
         if self._broken is not None:
@@ -343,25 +331,22 @@ class Service:
                 return found
         raise _NoMethodError(names)
 
-    def _failed(self, request: Request, raised: BaseException) -> BaseException:
-        """Record what a call raised, and make of it what its caller gets by the rules of the era."""
+    def _failed(self, request: Request, raised: BaseException) -> tuple[BaseException, BaseException]:
+        """Record what a call raised: what that was, and what its caller gets by the rules of the era."""
         if isinstance(raised, _BrokenServiceError):
             raised = self._broken or raised
         elif isinstance(raised, _NoMethodError):
-            if self._era == 3:
-                return AttributeError(
-                    f"Service {self.name!r} does not expose a callable method for {list(raised.names)}."
-                )
-            return RuntimeError(f"Service call failed: Service {self.name!r} does not have method {raised.names[0]!r}")
+            missing = raised.of_era(self._era, self.name)
+            return missing, missing
         elif not (self._closed and isinstance(raised, ServiceStopped)):
             self._failures.record(
                 self.name, "service", raised, partial(preview_arguments, request.args, request.kwargs)
             )
         if self._era == 3 or isinstance(raised, EngineError):
-            return raised
+            return raised, raised
         error = RuntimeError(f"Service call failed: {exception_message(raised)}")
         error.__cause__ = raised
-        return error
+        return raised, error
 
     def _end(self) -> None:
         """Run `stop`, then `cleanup` or `close`."""
@@ -387,38 +372,28 @@ class Service:
         self, request: Request, waited: float, duration: float | None, result: Any, error: BaseException | None
     ) -> None:
         """Count a call that is over (`duration` None: it never began), and publish it while there are not too many."""
-        method = request.method or DEFAULT_METHODS[0]
-        owner = request.owner
-        with self._lock:
-            meter = self._methods.get(method)
-            if meter is None:
-                meter = self._methods[method] = MethodMeter()
-            meter.calls += 1
-            if error is not None:
-                meter.errors += 1
-            if duration is not None:
-                meter.latency.add(duration)
-            callers = meter.callers
-            callers[owner.id] = callers.get(owner.id, 0) + 1
-            if not self._bucket.take(self.clock()):
-                self._left_out += 1
-                return
-        self._publish(
-            ServiceCall(
-                id=request.id,
-                parent=request.parent,
-                pipeline=self._pipeline,
-                service=self.name,
-                method=method,
-                caller=owner.id,
-                replica=owner.replica,
-                arguments=preview_arguments(request.args, request.kwargs),
-                result=preview(result) if error is None else None,
-                error=None if error is None else f"{type(error).__qualname__}: {exception_message(error, 200)}",
-                waited=waited,
-                duration=duration or 0.0,
+        meters = self._meters
+        method, owner = request.method or DEFAULT_METHODS[0], request.owner
+        shown = meters.budget >= 1.0
+        meters.add((method, owner.id, duration, error is not None, shown))
+        if shown:
+            meters.budget -= 1.0
+            self._publish(
+                ServiceCall(
+                    id=request.id,
+                    parent=request.parent,
+                    pipeline=self._pipeline,
+                    service=self.name,
+                    method=method,
+                    caller=owner.id,
+                    replica=owner.replica,
+                    arguments=preview_arguments(request.args, request.kwargs),
+                    result=preview(result) if error is None else None,
+                    error=None if error is None else f"{type(error).__qualname__}: {exception_message(error, 200)}",
+                    waited=waited,
+                    duration=duration or 0.0,
+                )
             )
-        )
 
     def stats(self) -> list[ServiceStats]:
         """Totals of each method at this moment, for the sampler."""
@@ -426,33 +401,17 @@ class Service:
         for request in list(self._queued.values()):
             method = request.method or DEFAULT_METHODS[0]
             waiting[method] = waiting.get(method, 0) + 1
-        current = self._current
-        running = None if current is None else current.method or DEFAULT_METHODS[0]
-        with self._lock:
-            names = dict.fromkeys([*self._methods, *waiting, *([running] if running is not None else [])])
-            return [self._method_stats(name, waiting.get(name, 0), int(name == running)) for name in names]
+        running = next((request.method or DEFAULT_METHODS[0] for request in list(self._running)), None)
+        return self._meters.stats(waiting, running)
 
-    def _method_stats(self, method: str, waiting: int, in_flight: int) -> ServiceStats:
-        meter = self._methods.get(method) or MethodMeter()
-        return ServiceStats(
-            pipeline=self._pipeline,
-            service=self.name,
-            method=method,
-            calls=meter.calls,
-            errors=meter.errors,
-            in_flight=in_flight,
-            waiting=waiting,
-            latency=meter.latency.latency(),
-            callers=dict(meter.callers),
-        )
+    @property
+    def answered(self) -> int:
+        """How many calls are over."""
+        return self._meters.count
 
-    def collect(self) -> list[LeftOut]:
+    def left_out(self) -> list[LeftOut]:
         """What was only counted since the last time, for the sampler."""
-        with self._lock:
-            count, self._left_out = self._left_out, 0
-        if not count:
-            return []
-        return [LeftOut(what="service_call", pipeline=self._pipeline, source=self.name, count=count)]
+        return self._meters.left_out()
 
     def _timeout_error(self, request: Request) -> TimeoutError:
         method = request.method or DEFAULT_METHODS[0]
@@ -461,6 +420,10 @@ class Service:
     def _late_error(self, request: Request) -> BaseException:
         """Why the caller did not get the answer."""
         return stopped(self.name) if self._closed else self._timeout_error(request)
+
+
+class _TooLateError(Exception):
+    """The call's time was up before it began."""
 
 
 class _BrokenServiceError(Exception):
@@ -472,4 +435,10 @@ class _NoMethodError(Exception):
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(names)
-        self.names = names
+        self._names = names
+
+    def of_era(self, era: int, service: str) -> Exception:
+        """What the caller gets."""
+        if era == 3:
+            return AttributeError(f"Service {service!r} does not expose a callable method for {list(self._names)}.")
+        return RuntimeError(f"Service call failed: Service {service!r} does not have method {self._names[0]!r}")

@@ -15,12 +15,6 @@ from sage_runtime.events import Trace
 from sage_runtime.graph import EndOfStream
 from sage_runtime.preview import preview
 
-MAX_PULL = 256
-"""Records that a source asks for at most before it looks for room in the lanes."""
-
-MAX_CHUNK = 1024
-"""Values at hand that are given away in one step."""
-
 _AT_HAND = (list, tuple, range, str, bytes, set, frozenset, dict)
 """Values of exactly these types are there already: no user code runs between two of them."""
 
@@ -42,7 +36,7 @@ def _pull(execute: Callable[[], Any], send: Send, attention: list[bool], count: 
     Returns how many were given, and what came next if it needs a closer look: no record, an error, or any value while
     `attention` is not empty; `_NO_VALUE` if nothing did.
     """
-    append, waiters, ring = send.append, send.waiters, send.ring
+    lane, waiters, ring = send.lane, send.waiters, send.ring
     known: Any = _NO_VALUE
     given = 0
     try:
@@ -54,7 +48,7 @@ def _pull(execute: Callable[[], Any], send: Send, attention: list[bool], count: 
                 known = type(value)
             if attention:
                 return given, value
-            append(value)
+            lane.append(value)
             if waiters:
                 ring()
     except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
@@ -133,7 +127,7 @@ class SourceReplica(Replica):
     def _give_chunk(self) -> bool:
         """Give away the next values that are at hand; false if there are no more."""
         try:
-            chunk = list(islice(self._at_hand or (), MAX_CHUNK))
+            chunk = list(islice(self._at_hand or (), self.outputs.capacity))
         except BaseException as error:  # noqa: BLE001 - a dictionary changed while it was iterated
             return self._raised(error)
         if not chunk:
@@ -147,7 +141,7 @@ class SourceReplica(Replica):
                 send.ring()
         else:
             for value in chunk:
-                send.append(value)
+                send.lane.append(value)
         self.meter.records_out += len(chunk)
         return True
 
@@ -168,14 +162,15 @@ class SourceReplica(Replica):
             meter.latency.add(duration)
         if tap is not None and seen:
             tap.offer("out", seen[0], meter.records_out)
-        if given and self._limit > 1 and not self.spec.delay and not self.job.gate.closed:
-            more, value = _pull(self._execute, self.outputs.send, self.attention, self._limit - 1)
+        limit = min(self._limit, self.outputs.capacity)
+        if given and limit > 1 and not self.spec.delay and not self.job.gate.closed:
+            more, value = _pull(self._execute, self.outputs.send, self.attention, limit - 1)
             meter.records_out += more
             given += more
         self._since = None
         if given:
             self._permitted = False
-            self._limit = allowed_batch(self._limit, given, clock() - began, MAX_PULL)
+            self._limit = allowed_batch(self._limit, given, clock() - began)
         if value is not _NO_VALUE:
             return self._look_at(value, duration)
         return self._pace()
@@ -211,7 +206,7 @@ class SourceReplica(Replica):
             if outputs.copies:
                 job.follower.enter(outputs.copies)
                 value = Traced(value, trace, self._clock())
-        send.append(value)
+        send.lane.append(value)
         if send.waiters:
             send.ring()
         self.meter.records_out += 1

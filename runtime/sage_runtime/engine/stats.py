@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sage_runtime.engine.lanes import CAPACITY
 from sage_runtime.engine.meters import IDLE, PAUSED, Shares, merged, shares_of
 from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
@@ -85,7 +84,7 @@ def _replica_stats(replica: Replica, span: list[float], gated: float, cpu: float
         records_out=meter.records_out,
         errors=meter.errors,
         queue=sum(len(lane.records) for lane in replica.lanes) + replica.in_hand,
-        queue_capacity=sum(CAPACITY for lane in replica.lanes if not lane.feedback),
+        queue_capacity=sum(lane.capacity for lane in replica.lanes if not lane.feedback),
         busy=shares.busy,
         waiting=shares.waiting,
         idle=shares.idle,

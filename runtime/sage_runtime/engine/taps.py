@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sage_runtime.engine.routes import Send
+from sage_runtime.engine.routes import Appender, Send
 from sage_runtime.events import Event, Record
 from sage_runtime.preview import full_preview
 
@@ -124,11 +124,11 @@ def copying(send: Send, results: list[Any]) -> Send:
 
     def append(result: Any) -> None:
         results.append(result)
-        send.append(result)
+        send.lane.append(result)
         if send.waiters:
             send.ring()
 
-    return Send(append, send.room)
+    return Send(Appender(append), send.room)
 
 
 def tracing(send: Send, results: list[Any], wrap: Callable[[Any], Any]) -> Send:
@@ -138,8 +138,8 @@ def tracing(send: Send, results: list[Any], wrap: Callable[[Any], Any]) -> Send:
         if len(results) < FOLLOWED_RESULTS:
             results.append(result)
             result = wrap(result)
-        send.append(result)
+        send.lane.append(result)
         if send.waiters:
             send.ring()
 
-    return Send(append, send.room)
+    return Send(Appender(append), send.room)
