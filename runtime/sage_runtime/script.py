@@ -157,7 +157,7 @@ def _absolute(path: str) -> str:
     """An absolute path, joined and not normalized, as the interpreter shows it."""
     if os.path.isabs(path):
         return path
-    return f"{os.getcwd()}/{path.removeprefix('./')}"
+    return f"{os.getcwd()}/{path}"
 
 
 def _is_folder(path: str) -> bool:

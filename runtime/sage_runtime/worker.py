@@ -164,7 +164,8 @@ class Worker:
                 report(error, self._script, None)
             return INTERRUPTED
         if isinstance(error, OSError) and self._script.code is None:
-            print(f"{sys.executable}: can't open file {self._script.path!r}: {error}", file=sys.stderr)
+            words = f"can't open file {self._script.path!r}: [Errno {error.errno}] {error.strerror}"
+            print(f"{sys.executable}: {words}", file=sys.stderr)
             return 2
         report(error, self._script, None if self._children.in_child else self._bus)
         return 1
