@@ -1,0 +1,30 @@
+"""Writes journals as a session does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sage_runtime.events import Event, encode
+from sage_tui.journal import JournalWriter
+from sage_tui.state.run_state import RunState
+
+
+class Recorder:
+    """Writes events as a session does: appended, folded, flushed in batches."""
+
+    def __init__(
+        self, folder: Path | None, *, limit: int = 2**31, segment_bytes: int = 8 * 1024 * 1024, run: int = 1
+    ) -> None:
+        self.run = run
+        self.state = RunState(run)
+        self.writer = JournalWriter(folder, self.state.to_json, limit=limit, segment_bytes=segment_bytes)
+        self.seq = 0
+
+    def write(self, *events: Event) -> None:
+        for event in events:
+            stamped = replace(event, run=self.run, t=1000.0 + self.seq / 100, seq=self.seq)
+            self.seq += 1
+            self.state.apply(stamped)
+            self.writer.append(encode(stamped), stamped)
+        self.writer.flush()
