@@ -120,6 +120,8 @@ class Series:
 
     def add(self, begin: float, end: float, amount: float) -> None:
         """Spread an amount evenly over the time from `begin` to `end`."""
+        if not self.values:
+            self._bin(begin)
         bin_ = self._bin(end)
         start = int(begin / self.step)
         if start >= bin_ or amount == 0:
