@@ -1,0 +1,210 @@
+"""The dashboard's app: the session it shows, the keys that command it, and the screens over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import PurePath
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from sage_runtime.events import Notice, Pause, Resume, Step
+from sage_tui.dashboard.arrangement import PANES
+from sage_tui.dashboard.feed import INTERVAL, Feed
+from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
+from sage_tui.dashboard.runs import RunLinesFinder
+from sage_tui.dashboard.screens.detail import DetailScreen
+from sage_tui.dashboard.screens.failure import FailureScreen
+from sage_tui.dashboard.screens.help import HelpScreen
+from sage_tui.dashboard.screens.line import line_detail
+from sage_tui.dashboard.screens.main import MainScreen
+from sage_tui.dashboard.screens.operator import OperatorScreen
+from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.theme import DARK, LIGHT, look_variables
+from sage_tui.dashboard.widgets.failures import failures_of
+from sage_tui.dashboard.widgets.header import ENDED
+from sage_tui.session.protocol import SessionLike
+from sage_tui.state.views import SessionView
+
+
+class SageApp(App[None]):
+    """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
+
+    The session is started once the first frame is painted, and closed, off the dashboard's thread, before the app ends.
+    """
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["paint.tcss", "app.tcss", "screens/main.tcss", "screens/operator.tcss"]
+    TITLE = "sage-tui"
+    ENABLE_COMMAND_PALETTE = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "reload", "Reload", tooltip="Stop, and run the script again", id="run.reload"),
+        Binding("p", "pause", "Pause", tooltip="Hold the sources back", id="run.pause"),
+        Binding("p", "resume", "Resume", tooltip="Let the sources go on", id="run.resume"),
+        Binding("s", "step", "Step", tooltip="Release one record", id="run.step"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, id="commands"),
+        Binding("q", "quit", "Quit", id="quit"),
+    ]
+
+    def __init__(self, session: SessionLike, *, interval: float = INTERVAL, exit_on_finish: bool = False) -> None:
+        super().__init__()
+        self.session = session
+        self.view: SessionView | None = None
+        self.colours = SourceColours()
+        self.finder = RunLinesFinder(session)
+        self.feed = Feed(self, session, self.deliver, interval)
+        self._exit_on_finish = exit_on_finish
+        self._leaving = False
+        self._noticed: tuple[int, int] = (0, 0)
+        self._phase = ""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return look_variables(self.current_theme)
+
+    def get_default_screen(self) -> Screen[None]:
+        return MainScreen(self.session, self.finder, self.colours)
+
+    # --- the session -----------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """The first frame is on the screen: start the session beside it."""
+        self.run_worker(self.session.start, thread=True, group="session", name="start")
+        self.feed.tick()
+
+    def deliver(self, view: SessionView) -> None:
+        """Hand a view to every screen that can be seen."""
+        self.view = view
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.show_view(view, self._leaving)
+            elif isinstance(screen, OperatorScreen):
+                screen.show_view(view)
+        self._notify(view)
+        phase = f"{view.current.run} {view.current.phase} {view.live}"
+        if phase != self._phase:
+            self._phase = phase
+            self.refresh_bindings()
+        if self._exit_on_finish and view.current.phase in ENDED and not view.reloading:
+            self.run_worker(self.action_quit(), name="quit")
+
+    def _notify(self, view: SessionView) -> None:
+        """Show the notices that came since the last view."""
+        notices = view.shown.notices
+        run, seen = self._noticed
+        if run != view.shown.run:
+            seen = 0
+        for notice in notices[seen:]:
+            self._show_notice(notice)
+        self._noticed = (view.shown.run, len(notices))
+
+    def _show_notice(self, notice: Notice) -> None:
+        severity = {"warning": "warning", "error": "error"}.get(notice.level, "information")
+        self.notify(notice.message[:400], severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
+
+    async def action_quit(self) -> None:
+        """Stop the run, tidy up, leave."""
+        if self._leaving:
+            return
+        self._leaving = True
+        if self.view is not None:
+            self.deliver(self.view)
+        self.run_worker(self._close, thread=True, group="session", name="close")
+
+    def _close(self) -> None:
+        """In a thread: closing the session takes as long as the script lets it, a few seconds at most."""
+        try:
+            self.session.close()
+        finally:
+            self.post_message(SessionClosed())
+
+    def on_session_closed(self) -> None:
+        self.feed.stop()
+        self.exit()
+
+    # --- commands --------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        phase = "" if self.view is None else self.view.current.phase
+        live = self.view is None or self.view.live
+        if action == "reload":
+            return live
+        if action == "pause":
+            return live and phase != "paused"
+        if action in ("resume", "step"):
+            return live and phase == "paused"
+        return True
+
+    def action_reload(self) -> None:
+        """Run the script again."""
+        self.run_worker(self.session.reload, thread=True, group="session", name="reload")
+
+    def action_pause(self) -> None:
+        """Hold the sources back."""
+        self.session.send(Pause())
+
+    def action_resume(self) -> None:
+        """Let the sources go on."""
+        self.session.send(Resume())
+
+    def action_step(self) -> None:
+        """Release one record of the selected source, or of any."""
+        self.session.send(Step(self._selected_source()))
+
+    def _selected_source(self) -> str | None:
+        screen = self.screen_stack[0]
+        operator = screen.operators.table.current() if isinstance(screen, MainScreen) else None
+        return operator.key if operator is not None and operator.kind in ("source", "batch") else None
+
+    def action_help(self) -> None:
+        """Show what is where and which key does what."""
+        self.push_screen(HelpScreen())
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        view = self.view
+        if view is None or view.live:
+            yield SystemCommand("Reload", "Stop, and run the script again", self.action_reload)
+            if view is not None and view.current.phase == "paused":
+                yield SystemCommand("Resume", "Let the sources go on", self.action_resume)
+                yield SystemCommand("Step", "Release one record", self.action_step)
+            else:
+                yield SystemCommand("Pause", "Hold the sources back", self.action_pause)
+        if isinstance(screen, MainScreen):
+            for name in PANES:
+                label = screen.board.panes[name].label
+                yield SystemCommand(f"Go to {label}", f"Key {PANES.index(name) + 1}", partial(screen.action_pane, name))
+            yield SystemCommand("Zoom", "Give the pane all the room, or restore the others", screen.action_zoom)
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Help", "What is where and which key does what", self.action_help)
+        yield SystemCommand("Screenshot", "Save the screen as an SVG file", self.deliver_screenshot)
+        yield SystemCommand("Quit", "Stop the run and leave", self.action_quit)
+
+    # --- what is opened --------------------------------------------------------------------------------------------
+
+    def on_operator_opened(self, event: OperatorOpened) -> None:
+        self.push_screen(OperatorScreen(event.key, self.finder, self.colours))
+        if self.view is not None:
+            self.call_after_refresh(self.deliver, self.view)
+
+    def on_service_opened(self, event: ServiceOpened) -> None:
+        """Show the calls of a service; a view of its own is still to come."""
+
+    def on_failure_opened(self, event: FailureOpened) -> None:
+        if self.view is None:
+            return
+        failed = next((failed for failed in failures_of(self.view) if failed.key == event.key), None)
+        if failed is not None:
+            source = self.finder.lines(self.view, failed.run, "failure")
+            self.push_screen(FailureScreen(failed.group, source))
+
+    def on_line_opened(self, event: LineOpened) -> None:
+        self.push_screen(DetailScreen(line_detail(event.line)))

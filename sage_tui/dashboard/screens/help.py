@@ -1,0 +1,86 @@
+"""The help screen: what is where and which key does what, readable in a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+_KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
+    (
+        "The run",
+        (
+            ("r", "reload: stop and run the script again (saving a file does it too)"),
+            ("p", "pause the sources; again goes on"),
+            ("s", "while paused: one step, a record of the selected source"),
+            ("q", "stop and quit"),
+        ),
+    ),
+    (
+        "Moving around",
+        (
+            ("1 … 6", "go to a pane; tab and shift+tab go to the next and the one before"),
+            ("z", "zoom the pane; again restores"),
+            ("enter", "open what is under the cursor: operator, call, failure, line"),
+            ("ctrl+p", "all commands, themes too"),
+        ),
+    ),
+    (
+        "In Output, Service calls and Log",
+        (
+            ("↑ ↓ pgup pgdn", "scroll; this stops following the end"),
+            ("G or end", "to the end, and follow it; g goes to the first line"),
+            ("← →", "scroll long lines sideways"),
+            ("/   n   N", "search the whole run; older and newer match"),
+            ("f", "filter: text, re:…, source:NAME, level:warning, is:stderr; - inverts"),
+            ("esc", "forget search and filter"),
+            ("y", "copy the line"),
+            ("t", "in Service calls: between the services and the calls"),
+        ),
+    ),
+)
+
+_LEGEND: Sequence[tuple[str, str]] = (
+    ("▇ 93%", "load of an operator: the share of time it works or waits for services"),
+    ("queue", "records waiting before it; near its capacity the operator is too slow"),
+    ("▶  ↻", "streams; a feedback loop returns below the operators"),
+    ("◇", "a service, below the operators that call it"),
+    ("bottleneck", "the operator or service that limits the pipeline"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Any of its keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "dismiss", "Close", id="help.close"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content(" Help ")
+            box.border_subtitle = Content(" esc closes ")
+            with VerticalScroll():
+                yield Static(help_text(), markup=False)
+
+    async def action_dismiss(self, result: None = None) -> None:
+        """Close the help."""
+        self.dismiss(result)
+
+
+def help_text() -> Content:
+    """All of the help as styled text."""
+    lines: list[Content] = []
+    for title, keys in _KEYS:
+        lines.append(Content.assemble((title, "bold")))
+        lines += [Content.assemble((f"  {key:<15}", "$look-key"), words) for key, words in keys]
+        lines.append(Content(""))
+    lines.append(Content.assemble(("What you see", "bold")))
+    lines += [Content.assemble((f"  {sign:<15}", "$look-accent"), words) for sign, words in _LEGEND]
+    return Content("\n").join(lines)

@@ -1,0 +1,105 @@
+"""Our two themes, and the colours that our widgets need beyond those of a Textual theme.
+
+Widgets name *looks* (`paint.LOOKS`); each look takes its colour from a variable `$look-…` that every theme, Textual's
+own included, has through `look_variables`. Nothing is told by colour alone: a glyph, a word or a number says it too.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="sage-dark",
+    primary="#7fb899",
+    secondary="#7aa9c9",
+    accent="#d9b36c",
+    warning="#dfae62",
+    error="#e8837a",
+    success="#8cc79b",
+    foreground="#d3dad7",
+    background="#12171a",
+    surface="#171d20",
+    panel="#1e2629",
+    dark=True,
+    variables={
+        "border": "#7fb899",
+        "border-blurred": "#37444a",
+        "block-cursor-background": "#2b3a3b",
+        "block-cursor-foreground": "#eef3f0",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#1e2629",
+        "block-cursor-blurred-foreground": "#d3dad7",
+        "footer-background": "#171d20",
+        "footer-key-foreground": "#7fb899",
+        "footer-description-foreground": "#9aa8a5",
+        "scrollbar": "#37444a",
+        "scrollbar-hover": "#4a5b62",
+        "scrollbar-active": "#7fb899",
+        "scrollbar-background": "#12171a",
+        "scrollbar-background-hover": "#12171a",
+        "scrollbar-background-active": "#12171a",
+        "look-muted": "#8d9b98",
+        "look-faint": "#4d5c61",
+    },
+)
+"""Calm and dark, for long hours beside an editor."""
+
+LIGHT = Theme(
+    name="sage-light",
+    primary="#2f7550",
+    secondary="#2c6a94",
+    accent="#8a5a00",
+    warning="#8f5b00",
+    error="#b3322b",
+    success="#2b7a44",
+    foreground="#1f2a27",
+    background="#fafbf8",
+    surface="#f3f5f1",
+    panel="#e8ece6",
+    dark=False,
+    variables={
+        "border": "#2f7550",
+        "border-blurred": "#c3ccc6",
+        "block-cursor-background": "#dbe7de",
+        "block-cursor-foreground": "#12211a",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#eef1ec",
+        "block-cursor-blurred-foreground": "#1f2a27",
+        "footer-background": "#eef1ec",
+        "footer-key-foreground": "#2f7550",
+        "footer-description-foreground": "#53625c",
+        "scrollbar": "#c3ccc6",
+        "scrollbar-hover": "#a5b2aa",
+        "scrollbar-active": "#2f7550",
+        "scrollbar-background": "#fafbf8",
+        "scrollbar-background-hover": "#fafbf8",
+        "scrollbar-background-active": "#fafbf8",
+        "look-muted": "#5c6b65",
+        "look-faint": "#a9b4ae",
+    },
+)
+"""The same on white, with text colours dark enough for it."""
+
+SOURCE_COLOURS = 8
+"""How many colours tell the sources of lines apart; further sources share them."""
+
+_DARK_SOURCES = ("#7fb899", "#7aa9c9", "#d9b36c", "#c39ac9", "#7fc0bd", "#d6957b", "#a9b77a", "#9aa4d6")
+_LIGHT_SOURCES = ("#2f7550", "#2c6a94", "#8a5a00", "#864a91", "#1d716d", "#9c4a26", "#5d6a1c", "#4c56a6")
+_ANSI_SOURCES = ("green", "cyan", "yellow", "magenta", "blue", "bright_green", "bright_cyan", "bright_magenta")
+
+
+def look_variables(theme: Theme) -> dict[str, str]:
+    """The values of `$look-…` for a theme that does not set them itself."""
+    if theme.ansi:
+        muted = "ansi_bright_black" if theme.dark else "ansi_black"
+        values = {"muted": muted, "faint": "ansi_bright_black", "on-match": "ansi_black"}
+        sources = tuple(f"ansi_{name}" for name in _ANSI_SOURCES)
+        values |= {"bad": theme.error or "ansi_red", "warn": theme.warning or "ansi_yellow"}
+    else:
+        values = {"muted": "#93a09d" if theme.dark else "#5c6b65", "faint": "#5a676b" if theme.dark else "#a9b4ae"}
+        values |= {"on-match": "#12171a" if theme.dark else "#fafbf8"}
+        sources = _DARK_SOURCES if theme.dark else _LIGHT_SOURCES
+        values |= {"bad": theme.error or theme.primary, "warn": theme.warning or theme.primary}
+    values |= {"good": theme.success or theme.primary, "key": theme.primary, "accent": theme.accent or theme.primary}
+    values |= {f"source-{i}": colour for i, colour in enumerate(sources)}
+    return {f"look-{name}": value for name, value in values.items()}

@@ -1,0 +1,134 @@
+"""A pane whose heart is a list of lines: follow, search, filter and copy work the same in all of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from sage_tui.dashboard.matching import Query
+from sage_tui.dashboard.present import Presenter
+from sage_tui.dashboard.runs import RunLinesFinder
+from sage_tui.dashboard.widgets.finder import Finder
+from sage_tui.dashboard.widgets.lines import LineList
+from sage_tui.dashboard.widgets.pane import Pane
+from sage_tui.state import format as fmt
+from sage_tui.state.views import RunView, SessionView
+
+
+class LinePane(Pane):
+    """Lines of one channel with a finder below."""
+
+    channel: ClassVar[str]
+    empty: ClassVar[str]
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search", tooltip="Search all lines of the run", id="pane.search"),
+        Binding("f", "filter", "Filter", tooltip="Show only the lines that match", id="pane.filter"),
+        Binding("escape", "clear", "Clear search and filter", show=False, id="pane.clear"),
+    ]
+
+    def __init__(self, presenter: Presenter, finder: RunLinesFinder) -> None:
+        super().__init__()
+        self._runs = finder
+        self.list = LineList(presenter, self.empty)
+        self.finder = Finder()
+
+    def compose(self) -> ComposeResult:
+        yield self.list
+        yield self.finder
+
+    @property
+    def main(self) -> Widget:
+        return self.list
+
+    def note_run(self, view: SessionView) -> None:
+        run = view.current
+        if (self.list.last_run or 0) < run.run:
+            source = self._runs.lines(view, run.run, self.channel)
+            if source is not None:
+                self.list.show_run(run.run, source)
+        self.list.set_rule(run.run, rule_text(run))
+
+    def show_view(self, view: SessionView) -> None:
+        self.list.poll()
+        self.set_note(self.status())
+
+    def status(self) -> str:
+        """What the bottom edge says: filter, matches, new lines."""
+        lines, parts = self.list, []
+        if lines.filter_scan is not None:
+            scan = lines.filter_scan
+            parts.append(f"filter {_quoted(scan.queries[0])}: {_found(scan.total(), scan.complete)}")
+        if lines.search is not None and lines.search_scan is not None:
+            scan = lines.search_scan
+            parts.append(f"/{_quoted(lines.search)}: {_found(scan.total(), scan.complete)}")
+        if not lines.follow:
+            new = lines.unseen
+            parts.append(f"{fmt.exact(new)} new ↓ G" if new else "not following · G")
+        return " · ".join(parts)
+
+    def copied(self) -> str | None:
+        line = self.list.current()
+        return None if line is None else self.list.presenter.copy(line)
+
+    def action_search(self) -> None:
+        """Ask what to search for."""
+        self.finder.open("search", self.list.search)
+
+    def action_filter(self) -> None:
+        """Ask what to show."""
+        scan = self.list.filter_scan
+        self.finder.open("filter", None if scan is None else scan.queries[0])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.can_clear if action == "clear" else True
+
+    @property
+    def can_clear(self) -> bool:
+        """Whether there is a search or a filter to forget."""
+        return self.list.search is not None or self.list.filter_scan is not None
+
+    def action_clear(self) -> None:
+        """Forget search and filter."""
+        self.list.set_search(None)
+        self.list.set_filter(None)
+        self.set_note(self.status())
+
+    def on_finder_entered(self, event: Finder.Entered) -> None:
+        event.stop()
+        self.focus_main()
+        if event.purpose == "filter":
+            self.list.set_filter(event.query)
+        else:
+            self.list.set_search(event.query)
+        self.set_note(self.status())
+
+    def on_finder_cancelled(self, event: Finder.Cancelled) -> None:
+        event.stop()
+        self.focus_main()
+
+
+def rule_text(run: RunView) -> str:
+    """`run 2 · hello.py changed · 12:00:31 · running after 0.3 s`."""
+    parts = [f"run {run.run}"]
+    if run.changed:
+        names = [fmt.clean(path.rsplit("/", 1)[-1]) for path in run.changed]
+        more = f" and {len(names) - 2} more" if len(names) > 3 else ""
+        parts.append(", ".join(names[: 2 if more else 3]) + more + " changed")
+    elif run.reason == "restart":
+        parts.append("started again")
+    parts.append(fmt.clock(run.started))
+    if run.pipelines:
+        parts.append(f"running after {fmt.duration(max(0.0, run.pipelines[0].started - run.started))}")
+    return " · ".join(parts)
+
+
+def _quoted(query: Query) -> str:
+    return fmt.cut(fmt.clean(query.text), 24)
+
+
+def _found(count: int, complete: bool) -> str:
+    return f"{fmt.exact(count)}{'' if complete else '…'}"

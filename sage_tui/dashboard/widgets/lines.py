@@ -1,0 +1,391 @@
+"""A pane of lines that may be millions: draws only those on the screen, and follows the end until somebody scrolls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sage_tui.dashboard.matching import Query
+from sage_tui.dashboard.messages import LineOpened
+from sage_tui.dashboard.paint import Painted, Span, crop
+from sage_tui.dashboard.present import Presenter, body_room
+from sage_tui.dashboard.scan import Scan
+from sage_tui.dashboard.transcript import Place, Rule, Transcript
+from sage_tui.journal.lines import Line, LineSource
+
+STRIPS_KEPT = 512
+SIDEWAYS = 8
+COPIED_ROWS = 20_000
+"""Rows that a mouse selection copies at most."""
+
+
+class LineList(Painted, can_focus=True):
+    """The rows of a transcript, drawn by a presenter. Only the dashboard's thread touches it.
+
+    While `follow` is on, the last rows are shown as they come. A key or the wheel that moves away from the end turns
+    it off, one that returns to the end turns it on again.
+    """
+
+    ALLOW_SELECT = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor(-1)", "Up", show=False, id="lines.up"),
+        Binding("down,j", "cursor(1)", "Down", show=False, id="lines.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="lines.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="lines.page_down"),
+        Binding("home,g", "first", "First line", show=False, id="lines.first"),
+        Binding("end,G", "last", "Follow the end", show=False, id="lines.last"),
+        Binding("left", "sideways(-1)", "Left", show=False, id="lines.left"),
+        Binding("right", "sideways(1)", "Right", show=False, id="lines.right"),
+        Binding("enter", "open", "Details", show=False, id="lines.open"),
+        Binding("n", "match(-1)", "Older match", show=False, id="lines.older_match"),
+        Binding("N", "match(1)", "Newer match", show=False, id="lines.newer_match"),
+    ]
+
+    follow = reactive(True)
+    """Whether the last rows are shown as they come."""
+
+    def __init__(self, presenter: Presenter, empty: str = "") -> None:
+        super().__init__()
+        self.presenter = presenter
+        self.empty = empty
+        self.transcript = Transcript()
+        self.rules: dict[int, str] = {}
+        self.filter_scan: Scan | None = None
+        self.search_scan: Scan | None = None
+        self.search: Query | None = None
+        self.shift = 0
+        self._cursor: Place | None = None
+        self._rows = 0
+        self._seen = (-1, -1)
+        self._left_at = 0
+        self._strips: dict[tuple[object, ...], Strip] = {}
+        self._ours = False
+        self._seek = False
+
+    # --- what comes in -------------------------------------------------------------------------------------------
+
+    @property
+    def last_run(self) -> int | None:
+        """The number of the run whose lines are the last ones."""
+        return self.transcript.runs[-1].run if self.transcript.runs else None
+
+    def show_run(self, run: int, source: LineSource) -> None:
+        """Show this run's lines below those of the runs before."""
+        if self.transcript.show_run(run, source):
+            for scan in (self.filter_scan, self.search_scan):
+                if scan is not None:
+                    scan.add(run, source)
+
+    def set_rule(self, run: int, text: str) -> None:
+        """What the line above a run says."""
+        if self.rules.get(run) != text:
+            self.rules[run] = text
+            self._strips.clear()
+            self.refresh()
+
+    def poll(self) -> None:
+        """Take in new lines; called by the feed while the pane can be seen."""
+        anchor = None if self.follow else self.transcript.place(round(self.scroll_y))
+        self.transcript.advance()
+        scan = self.filter_scan
+        if scan is not None:
+            scan.wake()
+            self.transcript.choose(scan.numbers)
+        if self.search_scan is not None:
+            self.search_scan.wake()
+            self._go_to_first_match()
+        rows, total = self.transcript.count(), self.transcript.total()
+        if (rows, total) == self._seen:
+            return
+        self._seen = (rows, total)
+        self._rows = rows
+        self._resize_content()
+        self._scroll(self._last_top() if anchor is None else self.transcript.row(anchor))
+        self.refresh()
+
+    def _resize_content(self) -> None:
+        """Set the scrollable height without the layout of the whole screen that the reactive would cause."""
+        self.set_reactive(Widget.virtual_size, Size(self.size.width, max(1, self._rows)))
+        self.vertical_scrollbar.window_virtual_size = self._rows
+
+    def _last_top(self) -> int:
+        return max(0, self._rows - max(1, self.scrollable_content_region.height))
+
+    def _scroll(self, top: int) -> None:
+        self._ours = True
+        try:
+            self.scroll_to(y=top, animate=False, force=True, immediate=True)
+        finally:
+            self._ours = False
+
+    @property
+    def unseen(self) -> int:
+        """Lines that came since the end was left."""
+        return 0 if self.follow else max(0, self.transcript.total() - self._left_at)
+
+    # --- finding -------------------------------------------------------------------------------------------------
+
+    def set_filter(self, query: Query | None) -> None:
+        """Show only the lines that match, found in the background; None shows all."""
+        anchor = self.cursor_place()
+        if self.filter_scan is not None:
+            self.filter_scan.stop()
+        self.filter_scan = None if query is None else self._begin_scan((query,))
+        self.transcript.choose(None if self.filter_scan is None else self.filter_scan.numbers)
+        self._seen = (-1, -1)
+        self._strips.clear()
+        self.poll()
+        if not self.follow and anchor is not None:
+            self._move_to(self.transcript.row(anchor))
+
+    def set_search(self, query: Query | None) -> None:
+        """Highlight what matches and count it in the background; None forgets it."""
+        if self.search_scan is not None:
+            self.search_scan.stop()
+        self.search, self._seek = query, query is not None
+        filters = () if self.filter_scan is None else self.filter_scan.queries
+        self.search_scan = None if query is None else self._begin_scan((*filters, query))
+        self._strips.clear()
+        self.refresh()
+
+    def _begin_scan(self, queries: Sequence[Query]) -> Scan:
+        scan = Scan(queries)
+        for lines in self.transcript.runs:
+            scan.add(lines.run, lines.source)
+        scan.start()
+        return scan
+
+    def _go_to_first_match(self) -> None:
+        """After a search was entered: go to the nearest match, from the current line upwards."""
+        if self._seek and self.search_scan is not None:
+            here = self.cursor_place()
+            place = self.find_match(-1, here=here and here._replace(number=here.number + 1))
+            if place is not None:
+                self._seek = False
+                self._move_to(self.transcript.row(place))
+            elif self.search_scan.complete:
+                self._seek = False
+
+    def on_unmount(self) -> None:
+        for scan in (self.filter_scan, self.search_scan):
+            if scan is not None:
+                scan.stop()
+
+    def action_match(self, direction: int) -> None:
+        """Go to the next match, older (-1) or newer (1)."""
+        place = self.find_match(direction)
+        if place is not None:
+            self._move_to(self.transcript.row(place))
+
+    def find_match(self, direction: int, here: Place | None = None) -> Place | None:
+        """The next match from the cursor; around the end if there is none in that direction."""
+        if self.search_scan is None:
+            return None
+        places = [
+            place
+            for lines in self.transcript.runs
+            for number in self.search_scan.numbers(lines.run)
+            if (place := self.transcript.place_in(lines.run, number)) is not None
+        ]
+        if not places:
+            return None
+        here = here or self.cursor_place() or places[-1]
+        if direction > 0:
+            return next((place for place in places if place > here), places[0])
+        return next((place for place in reversed(places) if place < here), places[-1])
+
+    # --- moving --------------------------------------------------------------------------------------------------
+
+    def cursor_row(self) -> int:
+        """The row of the current line: the last one while following."""
+        if self._cursor is None:
+            return max(0, self._rows - 1)
+        return min(max(0, self._rows - 1), self.transcript.row(self._cursor))
+
+    def cursor_place(self) -> Place | None:
+        """The place of the current line."""
+        return self.transcript.place(self.cursor_row())
+
+    def current(self) -> Line | None:
+        """The current line; None if there is none or it is a rule."""
+        place = self.cursor_place()
+        entry = None if place is None else self.transcript.at(place)
+        return entry if isinstance(entry, Line) else None
+
+    def _move_to(self, row: int) -> None:
+        row = max(0, min(row, self._rows - 1))
+        self._leave_end()
+        self._cursor = self.transcript.place(row)
+        top, height = round(self.scroll_y), max(1, self.scrollable_content_region.height)
+        if row < top:
+            self._scroll(row)
+        elif row >= top + height:
+            self._scroll(row - height + 1)
+        self.refresh()
+
+    def _leave_end(self) -> None:
+        if self.follow:
+            self.follow = False
+            self._left_at = self.transcript.total()
+
+    def action_cursor(self, by: int) -> None:
+        """Move the current line; beyond the last one the end is followed again."""
+        if by > 0 and self.cursor_row() + by >= self._rows:
+            self.action_last()
+        else:
+            self._move_to(self.cursor_row() + by)
+
+    def action_page(self, by: int) -> None:
+        """Move by a screenful."""
+        self.action_cursor(by * max(1, self.scrollable_content_region.height - 1))
+
+    def action_first(self) -> None:
+        """Go to the first line that is kept."""
+        self._move_to(0)
+
+    def action_last(self) -> None:
+        """Go to the end and follow it."""
+        self._cursor = None
+        self.follow = True
+        self._scroll(self._last_top())
+        self.refresh()
+
+    def action_sideways(self, by: int) -> None:
+        """Scroll the text sideways; the columns at the sides stay."""
+        self.shift = max(0, self.shift + by * SIDEWAYS)
+        self.refresh()
+
+    def action_open(self) -> None:
+        """Show the current line whole."""
+        line = self.current()
+        if line is not None:
+            self.post_message(LineOpened(line))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self._ours or not self.is_mounted or old_value == new_value:
+            return
+        top, height = round(new_value), max(1, self.scrollable_content_region.height)
+        if top >= self._last_top():
+            if not self.follow:
+                self._cursor, self.follow = None, True
+        else:
+            self._leave_end()
+            self._cursor = self.transcript.place(min(max(self.cursor_row(), top), top + height - 1))
+
+    def on_resize(self) -> None:
+        self._resize_content()
+        self._strips.clear()
+        if self.follow:
+            self._scroll(self._last_top())
+
+    def on_click(self, event: events.Click) -> None:
+        row = round(self.scroll_y) + event.get_content_offset_capture(self).y
+        if row < self._rows:
+            self._move_to(row)
+            if event.chain == 2:
+                self.action_open()
+
+    # --- drawing -------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        row = round(self.scroll_y) + y
+        if self._rows == 0:
+            return self.centred(self.empty, width) if y == self.size.height // 3 else self.blank(width)
+        place = self.transcript.place(row) if row < self._rows else None
+        if place is None:
+            return self.blank(width)
+        marked = not self.follow and place == self._cursor
+        background = ("cursor" if self.has_focus else "cursor-blurred") if marked else ""
+        strip = self._strip_at(place, width, background)
+        selection = self.text_selection
+        if selection is not None and (selected := selection.get_span(row)) is not None:
+            strip = self._selected(strip, *selected)
+        return strip.apply_offsets(0, row)
+
+    def _strip_at(self, place: Place, width: int, background: str) -> Strip:
+        key = (place, width, background, self.shift)
+        strip = self._strips.get(key)
+        if strip is None:
+            entry = self.transcript.at(place)
+            if isinstance(entry, Rule):
+                strip = self.strip(_rule(self.rules.get(entry.run, f"run {entry.run}"), width), width, background)
+            elif entry is None:
+                return self.strip([Span("  no longer kept", "muted")], width, background)
+            else:
+                strip = self.strip(self._line_spans(entry, width), width, background)
+            if len(self._strips) >= STRIPS_KEPT:
+                self._strips.clear()
+            self._strips[key] = strip
+        return strip
+
+    def _line_spans(self, line: Line, width: int) -> list[Span]:
+        drawn = self.presenter.present(line, width, self.shift)
+        body: Sequence[Span] = drawn.body
+        if self.search is not None:
+            body = _highlight(body, self.search)
+        return [*drawn.before, *crop(body, self.shift, body_room(drawn, width)), *drawn.after]
+
+    def _selected(self, strip: Strip, start: int, end: int) -> Strip:
+        end = strip.cell_length if end == -1 else min(end, strip.cell_length)
+        if start >= end:
+            return strip
+        before, inside, after = strip.crop(0, start), strip.crop(start, end), strip.crop(end, strip.cell_length)
+        style = self.screen.get_component_rich_style("screen--selection")
+        return Strip.join([before, inside.apply_style(style), after])
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text of the rows that the mouse selected, as they are drawn."""
+        first = 0 if selection.start is None else selection.start.y
+        last = self._rows - 1 if selection.end is None else selection.end.y
+        width = self.scrollable_content_region.width
+        texts = []
+        for row in range(first, min(last + 1, self._rows, first + COPIED_ROWS)):
+            span, place = selection.get_span(row), self.transcript.place(row)
+            if span is not None and place is not None:
+                text = self._strip_at(place, width, "").text
+                texts.append(text[span[0] : None if span[1] == -1 else span[1]].rstrip())
+        return "\n".join(texts), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.refresh()
+
+
+def _rule(text: str, width: int) -> list[Span]:
+    return [
+        Span("── ", "faint"),
+        *crop([Span(text, "accent"), Span(" " + "─" * width, "faint")], 0, width - 3, mark=False),
+    ]
+
+
+def _highlight(spans: Sequence[Span], query: Query) -> list[Span]:
+    """The spans with what the query finds in their text set off."""
+    ranges = query.spans("".join(text for text, _ in spans))
+    if not ranges:
+        return list(spans)
+    result: list[Span] = []
+    position = 0
+    for text, look in spans:
+        at = 0
+        for start, end in ranges:
+            start, end = max(start - position, at), min(end - position, len(text))
+            if start < end:
+                result += (Span(text[at:start], look), Span(text[start:end], "match"))
+                at = end
+        result.append(Span(text[at:], look))
+        position += len(text)
+    return result

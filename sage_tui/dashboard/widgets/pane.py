@@ -1,0 +1,141 @@
+"""A pane of the main screen: a frame whose top edge names it, and the panes that share its place as tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from sage_tui.dashboard.arrangement import PANES
+from sage_tui.dashboard.messages import PaneChosen
+from sage_tui.state import format as fmt
+from sage_tui.state.views import SessionView
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One name in a pane's top edge. `badge` is a count that matters, such as failures."""
+
+    pane: str
+    label: str
+    short: str
+    badge: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key that goes there; none for the panes of other screens."""
+        return str(PANES.index(self.pane) + 1) if self.pane in PANES else ""
+
+
+def titles(tabs: Sequence[Tab], active: str, width: int) -> list[tuple[Tab, str]]:
+    """The texts of the tabs, shorter ones where there is no room for all."""
+    for level in range(4):
+        texts = [(tab, _title(tab, level, tab.pane == active)) for tab in tabs]
+        if sum(len(text) + 1 for _, text in texts) <= width + 1:
+            break
+    return texts
+
+
+def _title(tab: Tab, level: int, active: bool) -> str:
+    """Level 0 is the full name, 1 full for the active one only, 2 short names, 3 short for the active one only."""
+    names = (tab.label, tab.label if active else tab.short, tab.short, tab.short if active else "")
+    words = (tab.key, names[level], tab.badge)
+    return f" {' '.join(word for word in words if word)}{' ' if level < 2 else ''}"
+
+
+class Pane(Vertical):
+    """The frame of one pane. Subclasses compose `main`, the widget that takes the keys, and fill it in `show_view`."""
+
+    pane: ClassVar[str]
+    label: ClassVar[str]
+    short: ClassVar[str]
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy", "Copy", tooltip="Copy the current line", show=False, id="pane.copy"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id=self.pane)
+        self.tabs: tuple[Tab, ...] = ()
+        self.note = ""
+        self._title_spans: list[tuple[int, int, str]] = []
+
+    @property
+    def main(self) -> Widget:
+        """The widget that takes the keys."""
+        raise NotImplementedError
+
+    def focus_main(self) -> None:
+        """Give the pane the keys."""
+        self.main.focus(scroll_visible=False)
+
+    def note_run(self, view: SessionView) -> None:
+        """Take note of a run that begins; called by the feed whether the pane can be seen or not."""
+
+    def show_view(self, view: SessionView) -> None:
+        """Show this session; called by the feed while the pane can be seen."""
+
+    def copied(self) -> str | None:
+        """What `y` copies; None if there is nothing."""
+        return None
+
+    def action_copy(self) -> None:
+        """Copy the current line through the terminal."""
+        text = self.copied()
+        if text is None:
+            self.app.notify("There is nothing to copy here.", severity="warning", markup=False)
+            return
+        self.app.copy_to_clipboard(text)
+        self.app.notify(f"Sent {fmt.exact(len(text))} characters to the terminal's clipboard (OSC 52).", markup=False)
+
+    # --- the top edge --------------------------------------------------------------------------------------------
+
+    def set_tabs(self, tabs: Sequence[Tab]) -> None:
+        """Name the pane, and those that share its place."""
+        if tuple(tabs) != self.tabs:
+            self.tabs = tuple(tabs)
+            self._draw_title()
+
+    def on_resize(self) -> None:
+        self._draw_title()
+
+    def _draw_title(self) -> None:
+        """Draw the title, and note where each tab lies for the mouse."""
+        pieces: list[Content | tuple[str, str]] = []
+        self._title_spans = []
+        x = 2
+        for tab, text in titles(self.tabs, self.pane, max(10, self.size.width - 2)):
+            if pieces and text.endswith(" "):
+                pieces.append(("│", "$look-faint"))
+                x += 1
+            active = tab.pane == self.pane
+            name_look = ("$foreground" if active else "$look-muted") + (" bold" if active else "")
+            key, rest = (text[:2], text[2:]) if tab.key else ("", text)
+            badge = f" {tab.badge}" + " " * text.endswith(" ")
+            if tab.badge:
+                pieces += ((key, "$look-key"), (rest[: -len(badge)], name_look), (badge, "$look-bad bold"))
+            else:
+                pieces += ((key, "$look-key"), (rest, name_look))
+            self._title_spans.append((x, x + len(text), tab.pane))
+            x += len(text)
+        self.border_title = Content.assemble(*pieces)
+
+    def set_note(self, note: str) -> None:
+        """A few words in the bottom edge, such as how many lines are new."""
+        if note != self.note:
+            self.note = note
+            self.border_subtitle = Content(f" {note} ") if note else ""
+
+    def on_click(self, event: events.Click) -> None:
+        x, y = event.screen_x - self.region.x, event.screen_y - self.region.y
+        if y == 0:
+            event.stop()
+            for start, stop, pane in self._title_spans:
+                if start <= x < stop:
+                    self.post_message(PaneChosen(pane))

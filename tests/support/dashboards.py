@@ -1,0 +1,72 @@
+"""The dashboard over a scripted session, without a clock of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from support.showing import FakeSession
+from textual.pilot import Pilot
+
+from sage_tui.dashboard.app import SageApp
+from sage_tui.dashboard.screens.main import MainScreen
+from sage_tui.dashboard.widgets.lines import LineList
+
+
+@dataclass
+class Dashboard:
+    """A running dashboard whose frames are shown when a test says so."""
+
+    app: SageApp
+    pilot: Pilot[None]
+    session: FakeSession
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever lies over it."""
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    async def frame(self) -> None:
+        """One tick of the feed, painted."""
+        self.app.feed.tick()
+        await self.pilot.pause()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, then show a frame."""
+        await self.pilot.press(*keys)
+        await self.frame()
+
+    async def closed(self) -> None:
+        """Wait until the session is closed and the app knows it."""
+        await asyncio.to_thread(self.session.closed.wait, 10)
+        await self.pilot.pause()
+
+    def text(self) -> str:
+        """What is on the screen, without styles."""
+        compositor = self.app.screen._compositor
+        return "\n".join(strip.text for strip in compositor.render_strips())
+
+    def lines(self, pane: str) -> LineList:
+        """The list of lines of a pane."""
+        return self.main.board.panes[pane].query_one(LineList)
+
+    def visible(self, pane: str) -> list[str]:
+        """The rows of a line pane that are on the screen, as they are drawn."""
+        lines = self.lines(pane)
+        return [lines.render_line(y).text.strip() for y in range(lines.size.height)]
+
+
+@asynccontextmanager
+async def open_dashboard(session: FakeSession, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Dashboard]:
+    """A dashboard on a session at a size; one frame has been shown."""
+    app = SageApp(session, interval=0)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        shown = Dashboard(app, pilot, session)
+        await pilot.pause()
+        await shown.frame()
+        yield shown
