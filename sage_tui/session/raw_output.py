@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import time
 from collections.abc import Callable
 
@@ -12,11 +13,16 @@ UNFINISHED_AFTER = 0.05
 """Seconds after which an unfinished line is sent."""
 
 
+_RETURN = re.compile(r"\r(?!\n)")
+"""Where a line goes back to be overwritten: a progress bar."""
+
+
 class RawOutput:
     """Turns the bytes of one descriptor into output texts without losing one. The reader's thread uses it.
 
-    Whole lines are sent at once, several in one event; a line that isn't finished after `UNFINISHED_AFTER` is sent as
-    it is, never in the middle of a UTF-8 sequence. Bytes that aren't UTF-8 become lone surrogates, as everywhere.
+    Whole lines are sent at once, several in one event, and so is each state of a line that is overwritten; a line that
+    isn't finished after `UNFINISHED_AFTER` is sent as it is, never in the middle of a UTF-8 sequence. Bytes that aren't
+    UTF-8 become lone surrogates, as everywhere.
     """
 
     def __init__(
@@ -32,14 +38,13 @@ class RawOutput:
     def feed(self, data: bytes) -> None:
         """Take bytes as they were read."""
         text = self._rest + self._decoder.decode(data)
-        end = text.rfind("\n") + 1
-        if end:
-            self._send_lines(text[:end])
-        if len(text) - end > MAX_TEXT:
-            end = self._send_pieces(text, end)
-        if not self._rest or end:
+        cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1  # a last \r may be half of a \r\n
+        if len(text) - cut > MAX_TEXT:
+            cut = len(text)
+        if cut or not self._rest:
             self._since = self._clock()
-        self._rest = text[end:]
+        self._send(text[:cut])
+        self._rest = text[cut:]
 
     def wait(self) -> float | None:
         """Seconds until an unfinished line is due; None if there is none."""
@@ -57,34 +62,33 @@ class RawOutput:
         if final:
             self._rest += self._decoder.decode(b"", final=True)
         text, self._rest = self._rest, ""
-        if text:
-            self._send_pieces(text + "", 0, everything=True)
+        self._send(text)
 
-    def _send_lines(self, text: str) -> None:
-        """Send whole lines, as many in one event as fit."""
+    def _send(self, text: str) -> None:
         start = 0
-        while start < len(text):
-            stop = len(text)
-            if stop - start > MAX_TEXT:
-                stop = text.rfind("\n", start, start + MAX_TEXT + 1) + 1
-                if stop <= start:
-                    start = self._send_pieces(text, start, text.find("\n", start))
-                    continue
-            self._emit(Output(stream=self._stream, text=text[start : stop - 1], end="\n"))
-            start = stop
+        for found in _RETURN.finditer(text):
+            self._send_block(text[start : found.start()], "\r")
+            start = found.end()
+        if text.endswith("\n"):
+            self._send_block(text[start:-1], "\n")
+        elif start < len(text):
+            self._send_block(text[start:], "")
 
-    def _send_pieces(self, text: str, start: int, stop: int | None = None, *, everything: bool = False) -> int:
-        """Send an unfinished line in pieces of `MAX_TEXT`; returns where what was not sent begins."""
-        stop = len(text) if stop is None else stop
-        while stop - start > MAX_TEXT:
-            self._emit(Output(stream=self._stream, text=text[start : start + MAX_TEXT], end=""))
-            start += MAX_TEXT
-        if everything and start < stop:
-            cut = text.rfind("\r", start, stop)
-            if cut >= 0:  # a progress bar: what was drawn, then what overwrites it
-                self._emit(Output(stream=self._stream, text=text[start:cut], end="\r"))
-                start = cut + 1
-            if start < stop:
-                self._emit(Output(stream=self._stream, text=text[start:stop], end=""))
-            start = stop
-        return start
+    def _send_block(self, text: str, end: str) -> None:
+        """Send lines of which the last one ends in `end`; as many in one event as fit."""
+        start = 0
+        while start < len(text) and (end != "\n" or len(text) - start > MAX_TEXT):
+            stop = text.rfind("\n", start, start + MAX_TEXT + 1)
+            if stop < 0:
+                if len(text) - start <= MAX_TEXT:
+                    break
+                self._output(text[start : start + MAX_TEXT], "")
+                start += MAX_TEXT
+            else:
+                self._output(text[start:stop], "\n")
+                start = stop + 1
+        if start < len(text) or end:
+            self._output(text[start:], end)
+
+    def _output(self, text: str, end: str) -> None:
+        self._emit(Output(stream=self._stream, text=text, end=end))

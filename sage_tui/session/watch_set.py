@@ -16,8 +16,8 @@ MOST_FILES = 5_000
 """Files that are watched at most below the folders of `--watch`."""
 HASHED_BYTES = 32 * 1024 * 1024
 """Of longer files size and time of change stand for the contents."""
-CLOCK_STEP = 0.01
-"""Seconds by which the times of a file system may lag behind the clock."""
+CLOCK_STEP = 0.004
+"""Seconds by which the times of a file system may lag behind the clock: a tick of the kernel."""
 
 _ALIEN = frozenset({"__pycache__", "site-packages", "dist-packages", "node_modules"})
 _LEFTOVER = re.compile(r"\..*|.*~|.*\.(py[co]|sw[a-p]|tmp|bak|log)|#.*#|4913")

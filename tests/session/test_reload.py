@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.heard import Heard, wait_for
+from support.heard import Heard, age, wait_for
 
 from sage_runtime.events import Event, Notice, Output, Pause, ReloadFailed, RunFinished, RunStarted
 from sage_tui.session import Session
@@ -29,12 +29,6 @@ def script(tmp_path: Path) -> Path:
     return tmp_path / "work" / "script.py"
 
 
-def age() -> None:
-    """Let what has been written so far be older than the run to come."""
-    now = time.time()
-    wait_for(lambda: time.time() > now + 0.03)
-
-
 def runs(heard: Heard) -> list[RunStarted]:
     """The runs that have begun."""
     return [event for event in heard.events if isinstance(event, RunStarted)]
@@ -43,7 +37,7 @@ def runs(heard: Heard) -> list[RunStarted]:
 def unchanged_for_a_while(heard: Heard) -> bool:
     """Whether nothing is reloaded though the watcher had time to look several times."""
     before = len(runs(heard))
-    time.sleep(0.6)
+    time.sleep(0.5)
     return len(runs(heard)) == before
 
 

@@ -73,3 +73,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.005)
+
+
+def age() -> None:
+    """Let what has been written so far be older than the run to come."""
+    now = time.time()
+    wait_for(lambda: time.time() > now + 0.03)
