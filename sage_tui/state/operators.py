@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sage_runtime.events import OperatorInfo, OperatorStats
 from sage_tui.state.series import BEHIND, Meter, Past
-from sage_tui.state.sound import event_from_json, event_to_json, sound_operator
+from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_operator
 from sage_tui.state.views import OperatorView
 
 LOADED = 0.7
@@ -139,8 +139,9 @@ class OperatorState:
         return view
 
     def _new_view(self, now: float, ended: bool) -> OperatorView:
-        info, stats = self.info, self.stats
-        view = OperatorView(
+        info, stats = self.info, self.stats or OperatorStats(pipeline="", operator="", state="starting")
+        rate_in = self.meter_in.rate(now)
+        return OperatorView(
             key=f"{self.pipeline}/{info.id}",
             pipeline=self.pipeline,
             id=info.id,
@@ -150,21 +151,13 @@ class OperatorState:
             parallelism=info.parallelism,
             file=info.file,
             line=info.line,
-            state="stopped" if ended else "starting",
-            errors=self.errors,
-            history=self.past.rate.minute.points(now),
-            services=tuple(self.services),
-        )
-        if stats is None:
-            return view
-        rate_in = self.meter_in.rate(now)
-        return replace(
-            view,
             state="stopped" if ended and stats.state not in ENDED else stats.state,
             records_in=stats.records_in,
             records_out=stats.records_out,
+            errors=self.errors,
             rate=rate_in if info.kind == "sink" else self.meter_out.rate(now),
             rate_in=rate_in,
+            history=self.past.rate.minute.points(now),
             queue=stats.queue,
             queue_capacity=stats.queue_capacity,
             busy=stats.busy,
@@ -175,6 +168,7 @@ class OperatorState:
             cpu=stats.cpu,
             latency=stats.latency,
             replicas=stats.replicas,
+            services=tuple(self.services),
             incomplete=stats.incomplete,
             pressed=self.pressed and not ended,
         )
@@ -182,7 +176,7 @@ class OperatorState:
     def to_json(self) -> dict[str, Any]:
         """The operator as plain data."""
         return {
-            "info": asdict(self.info),
+            "info": fields_of(self.info),
             "stats": None if self.stats is None else event_to_json(self.stats),
             "in": self.meter_in.to_json(),
             "out": self.meter_out.to_json(),

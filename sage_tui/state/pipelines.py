@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from operator import is_
 from typing import Any
 
@@ -18,7 +17,7 @@ from sage_runtime.events import (
 )
 from sage_tui.state.operators import OperatorState
 from sage_tui.state.services import ServiceState
-from sage_tui.state.sound import seconds
+from sage_tui.state.sound import fields_of, seconds
 from sage_tui.state.views import OperatorView, PipelineView, ServiceView
 
 SOURCES = frozenset({"source", "batch"})
@@ -175,7 +174,7 @@ class PipelineState:
             "started": self.started,
             "begin": self.begin,
             "duration": self.duration,
-            "edges": [asdict(edge) for edge in self.edges],
+            "edges": [fields_of(edge) for edge in self.edges],
             "operators": [operator.to_json() for operator in self.operators.values()],
             "services": [service.to_json() for service in self.services.values()],
         }

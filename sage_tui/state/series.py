@@ -120,8 +120,12 @@ class Series:
 
     def add(self, begin: float, end: float, amount: float) -> None:
         """Spread an amount evenly over the time from `begin` to `end`."""
-        if not self.values:
+        values = self.values
+        if not values:
             self._bin(begin)
+        elif begin >= (self.first + len(values) - 1) * self.step and end < (self.first + len(values)) * self.step:
+            values[-1] += amount
+            return
         bin_ = self._bin(end)
         start = int(begin / self.step)
         if start >= bin_ or amount == 0:
@@ -133,8 +137,11 @@ class Series:
 
     def note(self, time: float, value: float) -> None:
         """Take a value at `time` in."""
-        bin_ = self._bin(time) - self.first
-        self.values[bin_] = max(self.values[bin_], value)
+        values = self.values
+        if not values or time >= (self.first + len(values)) * self.step:
+            self._bin(time)
+        if value > self.values[-1]:
+            self.values[-1] = value
 
     def _bin(self, time: float) -> int:
         """The bin of a time, made if it isn't there yet; times before the last bin fall into it."""

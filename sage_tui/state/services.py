@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sage_runtime.events import ServiceInfo, ServiceStats
 from sage_tui.state.latency import merge
 from sage_tui.state.series import BEHIND, Meter, Past
-from sage_tui.state.sound import event_from_json, event_to_json, sound_service
+from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_service
 from sage_tui.state.views import MethodView, ServiceView
 
 MOST_METHODS = 200
@@ -135,7 +135,7 @@ class ServiceState:
     def to_json(self) -> dict[str, Any]:
         """The service as plain data."""
         return {
-            "info": asdict(self.info),
+            "info": fields_of(self.info),
             "methods": [[event_to_json(stats), self.meters[name].to_json()] for name, stats in self.methods.items()],
             "meter": self.meter.to_json(),
             "past": self.past.to_json(),

@@ -8,9 +8,21 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from operator import is_
 from typing import Any, TypeVar
 
-from sage_runtime.events import Event, Latency, OperatorStats, ReplicaStats, ServiceStats, decode, encode
+from sage_runtime.events import (
+    EdgeInfo,
+    Event,
+    Latency,
+    OperatorInfo,
+    OperatorStats,
+    ReplicaStats,
+    ServiceInfo,
+    ServiceStats,
+    decode,
+    encode,
+)
 from sage_tui.state.latency import MOST
 
 _Stats = TypeVar("_Stats", OperatorStats, ReplicaStats)
@@ -22,10 +34,10 @@ _TOTALS = ("records_in", "records_out", "errors", "queue", "queue_capacity")
 def sound_operator(stats: OperatorStats) -> OperatorStats:
     """The stats, mended where that is needed; otherwise the same object."""
     stats = _sound(stats)
-    replicas = tuple(_sound(replica) for replica in stats.replicas)
-    if any(new is not old for new, old in zip(replicas, stats.replicas, strict=True)):
-        return replace(stats, replicas=replicas)
-    return stats
+    replicas = tuple([_sound(replica) for replica in stats.replicas])
+    if all(map(is_, replicas, stats.replicas)):
+        return stats
+    return replace(stats, replicas=replicas)
 
 
 def _sound(stats: _Stats) -> _Stats:
@@ -71,11 +83,17 @@ def _share(number: float) -> float:
 
 
 def _sound_latency(latency: Latency) -> Latency:
+    """Finite quantiles; whoever counts buckets bears any numbers in them."""
     quantiles = (latency.p50, latency.p95, latency.p99, latency.max)
-    if math.isfinite(sum(quantiles)) and min(quantiles) >= 0 and all(0 <= n <= MOST for _, n in latency.buckets):
+    if math.isfinite(sum(quantiles)) and min(quantiles) >= 0:
         return latency
-    buckets = tuple((bucket, total(number)) for bucket, number in latency.buckets)
-    return Latency(seconds(latency.p50), seconds(latency.p95), seconds(latency.p99), seconds(latency.max), buckets)
+    p50, p95, p99, longest = map(seconds, quantiles)
+    return Latency(p50, p95, p99, longest, latency.buckets)
+
+
+def fields_of(info: OperatorInfo | EdgeInfo | ServiceInfo) -> dict[str, Any]:
+    """A flat part of an event as plain data, by attribute."""
+    return {name: getattr(info, name) for name in type(info).__slots__}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
