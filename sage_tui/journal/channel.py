@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sage_runtime.events import Event, EventError, decode
 from sage_tui.journal.index import Block
-from sage_tui.journal.lines import Line, lines_of
+from sage_tui.journal.lines import Line, line_count, lines_of
 
 CHUNK_BYTES = 128 * 1024
 CACHED_BLOCKS = 24
@@ -70,7 +70,7 @@ class ChannelLines:
         self._journal = journal
         self._channel = channel
         self._prefix = f'{{"type":"{channel}"'.encode()
-        self._cache: OrderedDict[Block, list[Line]] = OrderedDict()
+        self._cache: OrderedDict[Block, list[tuple[int, Event]]] = OrderedDict()
 
     def count(self) -> int:
         """Lines so far, dropped ones included."""
@@ -85,26 +85,29 @@ class ChannelLines:
         start = max(0, start)
         found: list[Line] = []
         for block in self._journal.find(self._channel, start, stop):
-            lines = self._block(block)
-            if block.first < start or block.first + len(lines) > stop:
-                lines = [line for line in lines if start <= line.number < stop]
-            found += lines
+            for number, event in self._events(block):
+                if number >= stop:
+                    break
+                found += lines_of(event, number, start, stop)
         return found
 
-    def _block(self, block: Block) -> list[Line]:
-        lines = self._cache.get(block)
-        if lines is None:
-            lines = self._cache[block] = self._decode(block)
+    def _events(self, block: Block) -> list[tuple[int, Event]]:
+        """The events of a block, each with the number of its first line."""
+        events = self._cache.get(block)
+        if events is None:
+            events = self._cache[block] = self._decode(block)
             while len(self._cache) > CACHED_BLOCKS:
                 self._cache.popitem(last=False)
         else:
             self._cache.move_to_end(block)
-        return lines
+        return events
 
-    def _decode(self, block: Block) -> list[Line]:
-        lines: list[Line] = []
-        reader = read_lines(lambda offset, size: self._journal.read_segment(block.segment, offset, size), block.offset)
-        for raw in reader:
+    def _decode(self, block: Block) -> list[tuple[int, Event]]:
+        events: list[tuple[int, Event]] = []
+        number, end = block.first, block.first + block.lines
+        for raw in read_lines(
+            lambda offset, size: self._journal.read_segment(block.segment, offset, size), block.offset
+        ):
             if not raw.startswith(self._prefix):
                 continue
             try:
@@ -112,7 +115,8 @@ class ChannelLines:
             except EventError:
                 break
             if isinstance(event, Event):
-                lines += lines_of(event, block.first + len(lines))
-            if len(lines) >= block.lines:
+                events.append((number, event))
+                number += line_count(event)
+            if number >= end:
                 break
-        return lines
+        return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,12 +74,12 @@ def line_count(event: Event) -> int:
     return 1 if event.type in CHANNELS else 0
 
 
-def _output_lines(event: Output, number: int) -> list[Line]:
+def _output_lines(event: Output, number: int, start: int, stop: int) -> list[Line]:
     texts = event.text.split("\n")
     unfinished = len(texts) - 1 if event.end != "\n" else -1
     return [
-        Line(number + i, event.t, event.source, event.pipeline, text, event.stream, event, i == unfinished)
-        for i, text in enumerate(texts)
+        Line(number + i, event.t, event.source, event.pipeline, texts[i], event.stream, event, i == unfinished)
+        for i in range(max(0, start - number), min(len(texts), stop - number))
     ]
 
 
@@ -121,9 +122,9 @@ _MAKERS: Mapping[type[Event], Callable[..., Line]] = {
 }
 
 
-def lines_of(event: Event, number: int) -> list[Line]:
-    """The lines that an event adds to its channel, numbered from `number`; none for an event without a channel."""
+def lines_of(event: Event, number: int, start: int = 0, stop: int = sys.maxsize) -> list[Line]:
+    """The lines that an event adds to its channel, numbered from `number`; those from `start` to `stop`."""
     if isinstance(event, Output):
-        return _output_lines(event, number)
+        return _output_lines(event, number, start, stop)
     maker = _MAKERS.get(type(event))
-    return [] if maker is None else [maker(event, number)]
+    return [] if maker is None or not start <= number < stop else [maker(event, number)]
