@@ -57,6 +57,11 @@ class Capture:
         for stream in (self.stdout, self.stderr):
             stream.end.leave_source()
 
+    def finish_own(self) -> None:
+        """Send the unfinished lines of this thread as they are."""
+        for stream in (self.stdout, self.stderr):
+            stream.end.finish()
+
     def before_input(self, prompt: object) -> None:
         """`input(prompt)` is called: the next flush on this thread sends the unfinished line, which is the prompt."""
         self.stdout.end.prompting = True
@@ -226,8 +231,10 @@ class _End:
             self._lines.finish()
             self._stale = True
 
-    def finish_for_other(self) -> None:
-        """The same thread turns to the other stream."""
+    def finish(self) -> None:
+        """Send what its thread has written, though no line's end has come."""
+        if self._has_deferred:
+            self._wrapper.flush()
         if self._lines.began is not None:
             self._lines.finish()
 
@@ -274,7 +281,7 @@ class _End:
             deferred.retire()
         capture = self._capture
         other = capture.stderr if self._settings.name == "stdout" else capture.stdout
-        other.end.finish_for_other()
+        other.end.finish()
 
     def _defer(self) -> None:
         """From now on this thread writes straight into its wrapper, until `retire`."""

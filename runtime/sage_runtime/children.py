@@ -62,6 +62,7 @@ class Children:
     def flush(self) -> None:
         """Write what was published, before something that may end this process at once."""
         if self._ours:
+            self._bus.finish_lines()
             self._bus.flush(timeout=1.0)
 
     def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
@@ -81,6 +82,7 @@ class Children:
 
     def _before_child(self, arguments: tuple[Any, ...]) -> None:
         if self._ours:
+            self._capture.finish_own()
             self._bus.flush(acknowledged=True, timeout=FLUSH_SECONDS)
 
     def _before_input(self, arguments: tuple[Any, ...]) -> None:

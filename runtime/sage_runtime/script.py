@@ -142,7 +142,17 @@ def _hidden(bare: frozenset[str]) -> set[str]:
 
 
 def _load_ours() -> None:
-    """Import every module of ours, for later its imports could find the script's modules."""
+    """Import every module of ours from the standard library alone, for later its imports could find the script's."""
+    library = os.path.dirname(os.__file__)
+    before = sys.path[:]
+    sys.path[:] = [path for path in before if path.startswith(library) and not path.endswith("-packages")]
+    try:
+        _import_ours()
+    finally:
+        sys.path[:] = before
+
+
+def _import_ours() -> None:
     folder = Path(__file__).resolve().parent
     for file in sorted(folder.rglob("*.py")):
         parts = file.relative_to(folder.parent).with_suffix("").parts

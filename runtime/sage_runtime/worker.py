@@ -103,7 +103,6 @@ class Worker:
         self._known: set[str] = set()
         self._gone = False
         self._close_last()
-        threading.Thread(target=self._read_commands, name="sage-commands", daemon=True).start()
         self._children.install()
 
     # --- the main thread ---
@@ -112,6 +111,7 @@ class Worker:
         """Wait for `Start`, run the script and its pipelines to their end; the process's exit status."""
         self._known = _module_files()
         self._bus.send(Hello(pid=os.getpid(), python=sys.version.split()[0]))
+        threading.Thread(target=self._read_commands, name="sage-commands", daemon=True).start()
         try:
             self._started.wait()
         except KeyboardInterrupt:

@@ -134,7 +134,7 @@ class Run:
         with self._changed:
             self._changed.wait_for(lambda: found() or not self._reading, TIMEOUT)
             message = found()
-        assert message is not None, f"no such {kind.__name__} among {self.messages}"
+        assert message is not None, f"no such {kind.__name__} among {len(self.messages)} messages: {self.text[-500:]}"
         return message
 
     def wait_for_output(self, text: str) -> None:
@@ -142,6 +142,15 @@ class Run:
         with self._changed:
             self._changed.wait_for(lambda: text in self.text or not self._reading, TIMEOUT)
             assert text in self.text, self.text
+
+    def wait_for_end_of_stdout(self) -> None:
+        """Wait until no process holds the worker's stdout any more."""
+        descriptor = self._raw["stdout"]
+        os.set_blocking(descriptor, True)
+        ended = threading.Thread(target=lambda: list(iter(lambda: os.read(descriptor, 1 << 16), b"")), daemon=True)
+        ended.start()
+        ended.join(TIMEOUT)
+        assert not ended.is_alive()
 
     # --- writing ---
 

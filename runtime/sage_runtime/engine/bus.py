@@ -198,17 +198,16 @@ class EventBus:
 
     def finish_lines(self) -> None:
         """Send every unfinished line as it is."""
-        for writer in list(self._ever_deferred):
-            writer.settle()
+        self._settle()
         for line in list(self._unfinished.values()):
             line.finish()
 
     def flush(self, *, acknowledged: bool = False, timeout: float = 10.0) -> None:
         """Return when all published so far is written, or, `acknowledged`, has been read by the session.
 
-        Unfinished lines are sent as they are. Gives up after `timeout` seconds or when the session is gone.
+        Unfinished lines stay. Gives up after `timeout` seconds or when the session is gone.
         """
-        self.finish_lines()
+        self._settle()
         if not self._open or threading.current_thread() is self._pump:
             return
         mark = _Mark(acknowledged)
@@ -238,6 +237,10 @@ class EventBus:
         self._ever_deferred.clear()
         self._queue.clear()
         self._unfinished.clear()
+
+    def _settle(self) -> None:
+        for writer in list(self._ever_deferred):
+            writer.settle()
 
     def _put(self, item: _Item) -> None:
         if self._open:
@@ -331,8 +334,7 @@ class EventBus:
             wait = self._settled + _LATE_SECONDS - now
             if wait <= 0:
                 wait, self._settled = _LATE_SECONDS, now
-                for writer in list(self._ever_deferred):
-                    writer.settle()
+                self._settle()
         for key, line in list(self._unfinished.items()):
             began = line.began
             left = 0.0 if began is None else began + UNFINISHED_SECONDS - now
