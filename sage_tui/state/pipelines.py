@@ -149,8 +149,11 @@ class PipelineState:
         operators = tuple([operator.view(now, self.ended) for operator in self.operators.values()])
         services = tuple([service.view(now) for service in self.services.values()])
         view = self._view
-        if view is not None and _same(operators, view.operators) and _same(services, view.services):
-            return view
+        if view is not None:
+            operators = view.operators if _same(operators, view.operators) else operators
+            services = view.services if _same(services, view.services) else services
+            if operators is view.operators and services is view.services:
+                return view
         self._view = view = PipelineView(
             id=self.id,
             name=self.name,

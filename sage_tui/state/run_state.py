@@ -79,6 +79,7 @@ class RunState:
         self.failures = FailureLog()
         self.faults = 0
         self.notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
+        self._noticed: tuple[Notice, ...] = ()
         self.lines: dict[str, int] = dict.fromkeys(CHANNELS, 0)
         self.left_out: Counter[str] = Counter()
         self.unknown_events = 0
@@ -197,6 +198,7 @@ class RunState:
     def _notice(self, event: Notice, time: float) -> None:
         self.lines["notice"] += 1
         self.notices.append(event)
+        self._noticed = tuple(self.notices)
 
     def _pipeline_finished(self, event: PipelineFinished, time: float) -> None:
         pipeline = self._pipeline(event.pipeline, event, time)
@@ -232,8 +234,10 @@ class RunState:
         pipelines = tuple([pipeline.view(time) for pipeline in self.pipelines.values()])
         old = self._view
         elapsed = self._elapsed(time)
-        if old is not None and not self._changed and elapsed == old.elapsed and _same(pipelines, old.pipelines):
-            return old
+        if old is not None and _same(pipelines, old.pipelines):
+            pipelines = old.pipelines
+            if not self._changed and elapsed == old.elapsed:
+                return old
         self._view, self._changed = self._new_view(time, elapsed, pipelines), False
         return self._view
 
@@ -264,7 +268,7 @@ class RunState:
             pipelines=pipelines,
             failures=self.failures.view(),
             bottleneck=self._bottleneck(pipelines),
-            notices=tuple(self.notices),
+            notices=self._noticed,
             lines=dict(self.lines),
             left_out=dict(self.left_out),
             prompt=self.prompt,
@@ -365,6 +369,7 @@ class RunState:
         state.failures = FailureLog.from_json(data["failures"])
         state.faults = data["faults"]
         state.notices.extend(event_from_json(notice, Notice) for notice in data["notices"])
+        state._noticed = tuple(state.notices)
         state.lines.update(data["lines"])
         state.left_out.update(data["left_out"])
         state.unknown_events, state.prompt, state.prompts = data["unknown_events"], data["prompt"], data["prompts"]

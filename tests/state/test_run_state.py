@@ -398,7 +398,16 @@ def test_what_is_not_touched_keeps_its_identity(run: Run) -> None:
     assert old.operators[0] is new.operators[0]
     assert old.operators[2] is new.operators[2]
     assert old.services[0] is new.services[0]
+    assert old.services is new.services
     assert before.failures is after.failures
+    assert before.notices is after.notices
+
+
+def test_lines_that_are_printed_leave_the_pipelines_as_they_are(run: Run) -> None:
+    before = run.tell(1, stats("Map", 5)).view(70)
+    after = run.tell(70, Output(text="hello")).view(70)
+    assert before is not after
+    assert before.pipelines is after.pipelines
 
 
 def test_an_old_view_does_not_change_with_the_run(run: Run) -> None:
