@@ -216,8 +216,7 @@ class Job:
             last = self._live == 0
         for lane in replica.outputs.lanes:
             lane.bell.ring()
-        if replica.spec.is_source:
-            self.at_rest()
+        self.at_rest()  # it may have been the last at work while all others sleep already
         if last:
             self._end()
 

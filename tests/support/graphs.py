@@ -1,4 +1,4 @@
-"""Building blocks for the engine's tests: graphs from plain functions, and a publisher that remembers."""
+"""Graphs made of plain functions, a publisher that remembers, and running one to its end: what engine tests need."""
 
 from __future__ import annotations
 
