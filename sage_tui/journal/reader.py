@@ -19,6 +19,8 @@ CHECKED_BYTES = 32 * 1024 * 1024
 
 _CHANNEL_PREFIXES = tuple((channel, f'{{"type":"{channel}"'.encode()) for channel in CHANNELS)
 
+_OUTPUT_PREFIX = b'{"type":"output"'
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -206,13 +208,11 @@ class JournalReader:
             channel = next((channel for channel, prefix in _CHANNEL_PREFIXES if raw.startswith(prefix)), None)
             if channel is not None:
                 try:
-                    event = decode(raw)
+                    index.add(channel, _count_lines(raw), offset)
                 except EventError as error:
                     self._broken.add(number)
                     self._note(f"{self._where(number)} is damaged at byte {offset}: {error}")
                     return
-                if isinstance(event, Event):
-                    index.add(channel, line_count(event), offset)
             index.scanned = reader.offset
 
     def unfinished(self) -> str | None:
@@ -230,3 +230,11 @@ class JournalReader:
     def _note(self, message: str) -> None:
         if message not in self.damage:
             self.damage = (*self.damage, message)
+
+
+def _count_lines(raw: bytes) -> int:
+    """How many lines an event adds to its channel; only an event that may hold several has to be decoded."""
+    if b"\\n" not in raw or not raw.startswith(_OUTPUT_PREFIX):
+        return 1
+    event = decode(raw)
+    return line_count(event) if isinstance(event, Event) else 0

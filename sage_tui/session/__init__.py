@@ -1,7 +1,7 @@
 """The runs of one script: start, reload, stop, replay. No Textual."""
 
 from sage_tui.session.options import SessionError, SessionOptions, StopTimes
-from sage_tui.session.protocol import Line, LineSource, Listener, SessionLike
+from sage_tui.session.protocol import Line, LineSource, Listener, SessionLike, SessionWithPast
 from sage_tui.session.replay import ReplaySession
 from sage_tui.session.session import Session
 
@@ -14,5 +14,6 @@ __all__ = [
     "SessionError",
     "SessionLike",
     "SessionOptions",
+    "SessionWithPast",
     "StopTimes",
 ]

@@ -61,7 +61,6 @@ class Orphans:
 
     def __init__(self) -> None:
         self._workers: set[int] = set()
-        self._ended_workers: set[int] = set()
         self._before = {child.pid for child in _children()}
         self._session = os.getsid(0)
         self.adopting = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -73,7 +72,6 @@ class Orphans:
     def worker_ended(self, pid: int) -> None:
         """Note that a worker has been reaped."""
         self._workers.discard(pid)
-        self._ended_workers.add(pid)
 
     def release(self) -> None:
         """Adopt no more."""

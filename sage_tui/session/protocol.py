@@ -9,9 +9,9 @@ from typing import Protocol
 from sage_runtime.events import Command, Event, RunFinished
 from sage_tui.journal.lines import CHANNELS, Line, LineSource
 from sage_tui.state.series import Span
-from sage_tui.state.views import Charts, SessionView
+from sage_tui.state.views import Charts, RunView, SessionView
 
-__all__ = ["CHANNELS", "Line", "LineSource", "Listener", "SessionLike"]
+__all__ = ["CHANNELS", "Line", "LineSource", "Listener", "SessionLike", "SessionWithPast"]
 
 Listener = Callable[[bytes, Event], None]
 """Called with the JSON line (newline included) and the event it holds, in stream order, on the reader's thread.
@@ -43,10 +43,6 @@ class SessionLike(Protocol):
 
     def snapshot(self) -> SessionView:
         """The session at this moment; cheap, and the identical object while nothing changed."""
-        ...
-
-    def charts(self, key: str | None, span: Span) -> Charts | None:
-        """The past of an operator or a service (`pipeline/name`), or of the whole shown run (None)."""
         ...
 
     def lines(self, channel: str) -> LineSource:
@@ -82,4 +78,23 @@ class SessionLike(Protocol):
 
     def close(self) -> None:
         """Stop the worker, reap everything, close the journals. Idempotent; takes about 4 seconds at most."""
+        ...
+
+
+class SessionWithPast(SessionLike, Protocol):
+    """What `Session` and `ReplaySession` offer beyond that: what was, in this run and in earlier ones."""
+
+    def charts(self, key: str | None, span: Span) -> Charts | None:
+        """The past of an operator or a service (`pipeline/name`), or of the whole shown run (None)."""
+        ...
+
+    def run_view(self, run: int) -> RunView | None:
+        """A run of the session as it is, or as it was in the end; None if there is none, or it can't be read.
+
+        Of a run that is long over it is read from its journal, which takes a moment: not for the dashboard's thread.
+        """
+        ...
+
+    def run_lines(self, run: int, channel: str) -> LineSource | None:
+        """A channel of any run of the session; None if there is none, or it can't be read."""
         ...

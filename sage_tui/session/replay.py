@@ -12,6 +12,7 @@ from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.journal.reader import JournalReader
 from sage_tui.journal.recording import open_recording
 from sage_tui.journal.segments import JournalError
+from sage_tui.session.past import PastRuns
 from sage_tui.session.protocol import Listener
 from sage_tui.session.run import summary_of
 from sage_tui.session.status import exit_status
@@ -47,7 +48,7 @@ class _Replayed:
 
 
 class ReplaySession:
-    """The runs of a recording, a session's folder or a run's folder (a `SessionLike`), all there from the beginning.
+    """The runs of a recording, a session's folder or a run's folder (a `SessionWithPast`), all there at once.
 
     What is shown is the last run, to its end; a session that still runs is followed. Listeners get every event of
     every run as fast as they take it, on a thread of the replay. A run whose end is not in the journal is given one
@@ -69,6 +70,7 @@ class ReplaySession:
         self._fallback: _Replayed | None = None
         self._past: dict[int, RunSummary] = {}
         self._view: SessionView | None = None
+        self._past_runs = PastRuns(self._recording.run)
         self._told_damage: set[str] = set()
         self._stopping = threading.Event()
         self._played = threading.Event()
@@ -128,6 +130,22 @@ class ReplaySession:
         with self._lock:
             run = self._shown()
             return NoLines() if run is None else run.reader.lines(channel)
+
+    def run_view(self, run: int) -> RunView | None:
+        """A run of the recording as it was in the end; None if it can't be read."""
+        with self._lock:
+            current = self._current
+            if current is not None and current.number == run:
+                return current.view(live=self._live)
+        return self._past_runs.view(run)
+
+    def run_lines(self, run: int, channel: str) -> LineSource | None:
+        """A channel of any run of the recording; None if it can't be read."""
+        with self._lock:
+            current = self._current
+            if current is not None and current.number == run:
+                return current.reader.lines(channel)
+        return self._past_runs.lines(run, channel)
 
     def send(self, command: Command) -> None:
         """Nothing: there is no worker."""

@@ -14,6 +14,7 @@ from sage_tui.session.control import RunControl, deadline, stop_seconds
 from sage_tui.session.folder import SessionFolder, sage_root
 from sage_tui.session.interpreter import choose_python
 from sage_tui.session.options import SessionOptions
+from sage_tui.session.past import past_in_folder, run_folder
 from sage_tui.session.protocol import Listener
 from sage_tui.session.reloads import IN_A_ROW, OwnWrites, Wanted
 from sage_tui.session.run import Run, summary_of
@@ -25,11 +26,11 @@ from sage_tui.session.watch import Watcher
 from sage_tui.session.watch_set import WatchSet
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
-from sage_tui.state.views import Charts, RunSummary, SessionView
+from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
 
 
 class Session:
-    """The runs of one script (a `SessionLike`). Any thread may call its methods.
+    """The runs of one script (a `SessionWithPast`). Any thread may call its methods.
 
     Inside there are three kinds of threads: the supervisor decides and starts processes, a reader for each run reads
     its worker, the watcher watches files. None of them ever waits for the one who looks at the session, except a
@@ -49,6 +50,7 @@ class Session:
         logs = self.folder if self._folder.usable else None
         self._logs = logs
         self._texts = TextLogs(logs)
+        self._past_runs = past_in_folder(logs)
         self._listeners: list[Listener] = []
         self._supervisor = Supervisor("sage-tui supervisor")
         self._control = RunControl(options, self.python, logs, self._supervisor, self)
@@ -127,6 +129,20 @@ class Session:
         run = self._shown()
         return NoLines() if run is None else run.lines(channel)
 
+    def run_view(self, run: int) -> RunView | None:
+        """A run of the session as it is, or as it was in the end; None if it can't be read."""
+        for known in self._kept():
+            if known.number == run:
+                return known.view()
+        return self._past_runs.view(run)
+
+    def run_lines(self, run: int, channel: str) -> LineSource | None:
+        """A channel of any run of the session; None if it can't be read."""
+        for known in self._kept():
+            if known.number == run:
+                return known.lines(channel)
+        return self._past_runs.lines(run, channel)
+
     def send(self, command: Command) -> None:
         """Send a command to the worker of the current run."""
         self._control.send(command)
@@ -197,8 +213,7 @@ class Session:
                 self._changed.notify_all()
             self._supervisor.close()
             self._control.release()
-            for run in {self._current, self._fallback} - {None}:
-                assert run is not None
+            for run in self._kept():
                 run.close()
             self._texts.close()
             self._folder.close()
@@ -207,7 +222,7 @@ class Session:
 
     def make_run(self, number: int) -> Run:
         """A new run."""
-        folder = None if self._logs is None else self._logs / f"run-{number}.sagerun"
+        folder = None if self._logs is None else run_folder(self._logs, number)
         return Run(number, folder, tuple(self._listeners), self._texts, self._options.journal_limit)
 
     def begins(self, run: Run, wanted: Wanted) -> Sequence[Event]:
@@ -294,6 +309,11 @@ class Session:
     def changed(self, files: tuple[Path, ...]) -> None:
         """What was saved compiles."""
         self.reload("reload", tuple(map(str, files)))
+
+    def _kept(self) -> list[Run]:
+        """The runs that are in memory."""
+        with self._changed:
+            return [run for run in (self._current, self._fallback) if run is not None]
 
     def _shown(self) -> Run | None:
         with self._changed:

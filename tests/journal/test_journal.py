@@ -251,16 +251,13 @@ def test_a_million_lines_cost_little_memory_and_are_read_at_once(folder: Path) -
     source = writer.lines("output")
     assert source.count() == 1_000_000
     assert sum(index.memory() for index in writer._indexes) < 3_000_000
-    took = []
     for start in (0, 123_456, 500_000, 999_950):
-        began = time.perf_counter()
-        assert [line.text for line in source.read(start, start + 50)] == [
-            f"line {i % 1000}" for i in range(start, start + 50)
-        ]
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.02
-    began = time.perf_counter()
+        began = time.thread_time()
+        texts = [line.text for line in source.read(start, start + 50)]
+        assert time.thread_time() - began < 0.05
+        assert texts == [f"line {i % 1000}" for i in range(start, start + 50)]
+    began = time.thread_time()
     reader = JournalReader(SegmentFolder(folder))
     assert reader.lines("output").count() == 1_000_000
     assert reader.lines("output").read(500_000, 500_001)[0].text == "line 0"
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 2

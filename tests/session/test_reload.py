@@ -340,3 +340,19 @@ def test_r_starts_again_after_a_run_has_ended(start: Start) -> None:
     finished = session.wait(5)
     assert finished is not None
     assert finished.run == 2
+
+
+def test_every_run_of_the_session_can_be_looked_at(start: Start) -> None:
+    session, heard = start("w.say(f'this is run {w.run}')")
+    heard.finished(1)
+    for run in range(2, 5):
+        session.reload()
+        heard.finished(run)
+    for run in range(1, 5):
+        view, source = session.run_view(run), session.run_lines(run, "output")
+        assert view is not None
+        assert source is not None
+        assert (view.run, view.phase) == (run, "finished")
+        assert [line.text for line in source.read(0, 9)] == [f"this is run {run}"]
+    assert session.run_view(9) is None
+    assert session.run_lines(9, "output") is None
