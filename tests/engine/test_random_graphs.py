@@ -169,7 +169,7 @@ def run_engine(plan: Plan, recorder: Recorder) -> list[Counter[Item]]:
         pipeline.values([Item(n, LAPS) for n in numbers], name=f"source_{i}") for i, numbers in enumerate(plan.sources)
     ]
     for kind, parallelism, inputs, partition in plan.operators:
-        function = per_replica(lambda context, make=KINDS[kind][0]: make(context))
+        function = per_replica(KINDS[kind][0])
         sources = [ids[i] for i in inputs]
         ids.append(pipeline.add(kind, function, sources, parallelism=parallelism, partition=partition))  # type: ignore[arg-type]
     for source, target in plan.loops:
@@ -186,7 +186,7 @@ def run_model(plan: Plan) -> list[Counter[Item]]:
     """Deliver record by record, in one thread."""
     sinks: list[Counter[Item]] = [Counter() for _ in plan.sinks]
     count = len(plan.sources)
-    work = [(i, Item(n, LAPS), None) for i, numbers in enumerate(plan.sources) for n in numbers]
+    work: list[tuple[int, Item, Any]] = [(i, Item(n, LAPS), None) for i, numbers in enumerate(plan.sources) for n in numbers]
     while work:
         origin, item, key = work.pop()
         for number, (source, _) in enumerate(plan.sinks):

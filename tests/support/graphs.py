@@ -109,8 +109,12 @@ class Pipeline:
 
 def per_replica(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Mark a function of the context as what makes the user's object for each replica."""
-    create.makes = True  # type: ignore[attr-defined]
-    return create
+
+    def make(context: Any) -> Any:
+        return create(context)
+
+    make.makes = True  # type: ignore[attr-defined]
+    return make
 
 
 def run(pipeline: Pipeline, publisher: Recorder | None = None, *, seconds: float = 20.0) -> Job:
