@@ -116,7 +116,7 @@ class LastWords:
         self._open.clear()
 
     def _failure(self, ending: Ending, faults: str) -> Failure | None:
-        if ending.status != "failed":
+        if ending.status != "failed" or (ending.exit_code is None and ending.signal is None):
             return None
         if ending.signal is not None:
             return Failure(

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
+import selectors
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from sage_tui.session.exits import watch_exit
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -136,12 +138,10 @@ class Orphans:
 
 def _await_exit(pid: int, seconds: float) -> None:
     """Wait until a child has ended, `seconds` at most."""
+    watch = watch_exit(pid)
     try:
-        fd = os.pidfd_open(pid)
-    except OSError:
-        time.sleep(min(seconds, 0.01))
-        return
-    try:
-        select.select([fd], [], [], seconds)
+        with selectors.DefaultSelector() as selector:
+            selector.register(watch, selectors.EVENT_READ)
+            selector.select(seconds)
     finally:
-        os.close(fd)
+        watch.close()

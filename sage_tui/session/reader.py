@@ -23,6 +23,7 @@ from sage_runtime.events import (
     Start,
 )
 from sage_tui.session.ending import Ending, read_faults
+from sage_tui.session.exits import watch_exit
 from sage_tui.session.raw_output import RawOutput
 from sage_tui.session.run import Run
 from sage_tui.session.worker import EVENT_PIPE_BYTES, RAW_PIPE_BYTES, Worker
@@ -130,20 +131,20 @@ class Reader:
     def _fail(self, error: Exception) -> None:
         """End the run because its reading failed: a listener raised, or we have a bug."""
         self._worker.signal(signal.SIGKILL)
-        code = self._worker.reap()
+        self._worker.reap()
         if self._run_.finished is None:
             message = f"sage-tui could not go on reading the run: {type(error).__name__}: {error}"
             self._run_.drop_listeners()
             self._run_.publish(Failure(kind="worker", group="worker:reader", exception="reader", message=message))
-            self._run_.finish(self._run_.words.judge(code, stopped=False, signals=frozenset({signal.SIGKILL})))
+            self._run_.finish(Ending("failed", None, None))
 
     def _read_all(self) -> None:
         worker = self._worker
         for fd in (worker.events_fd, worker.stdout_fd, worker.stderr_fd):
             self._selector.register(fd, selectors.EVENT_READ, fd)
         self._selector.register(self._waking, selectors.EVENT_READ, _WAKE)
-        exit_fd = _open_exit(worker.pid)
-        self._selector.register(exit_fd, selectors.EVENT_READ, _EXIT)
+        exit_watch = watch_exit(worker.pid)
+        self._selector.register(exit_watch, selectors.EVENT_READ, _EXIT)
         try:
             ended = False
             while not ended and not self._abandoned:
@@ -155,7 +156,7 @@ class Reader:
                 if not self._round(True):
                     break
         finally:
-            os.close(exit_fd)
+            exit_watch.close()
         with self._run_.batch():
             for raw in self._raw.values():
                 raw.flush(final=True)
@@ -249,23 +250,3 @@ def _drain(fd: int) -> None:
             pass
     except BlockingIOError:
         pass
-
-
-def _open_exit(pid: int) -> int:
-    """A descriptor that can be read once the process has ended (it isn't reaped)."""
-    if hasattr(os, "pidfd_open"):
-        try:
-            return os.pidfd_open(pid)
-        except OSError:
-            pass  # an older kernel, or a sandbox
-    reading, writing = os.pipe()
-
-    def wait() -> None:
-        try:
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        except ChildProcessError:
-            pass  # reaped already
-        os.close(writing)
-
-    threading.Thread(target=wait, name=f"sage-tui exit of {pid}", daemon=True).start()
-    return reading

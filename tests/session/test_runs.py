@@ -6,13 +6,23 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.heard import Heard
+from support.heard import Heard, wait_for
 
-from sage_runtime.events import Failure, Notice, OperatorStats, Output, PipelineFinished, RunStarted, ServiceStats
+from sage_runtime.events import (
+    Event,
+    Failure,
+    Notice,
+    OperatorStats,
+    Output,
+    PipelineFinished,
+    RunStarted,
+    ServiceStats,
+)
 from sage_tui.session import Session
 
 Start = Callable[..., tuple[Session, Heard]]
@@ -329,12 +339,50 @@ def test_an_interpreter_that_cannot_be_executed_is_a_failure(start: Start, tmp_p
     assert any(isinstance(event, Failure) and "could not be started" in event.message for event in heard.events)
 
 
-def test_a_listener_that_waits_holds_back_the_worker_but_not_the_snapshot(start: Start) -> None:
-    session, heard = start("w.say('up'); w.wait_stop()")
-    heard.said("up")
-    assert session.snapshot() is not None
-    first = session.snapshot()
-    assert first.current.lines["output"] == 1
+def test_an_end_is_noticed_where_the_system_has_no_pidfd(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_pidfd(pid: int) -> int:
+        raise OSError("no pidfd here")
+
+    monkeypatch.setattr(os, "pidfd_open", no_pidfd)
+    session, heard = start("w.say('hello'); w.wait_stop()")
+    heard.said("hello")
+    session.stop()
+    assert heard.finished().status == "stopped"
+
+
+def test_a_listener_that_blocks_holds_back_neither_snapshots_nor_the_end(start: Start) -> None:
+    session, heard = start("w.submit()\nwhile True:\n    w.say('x' * 1000)")
+    release = threading.Event()
+
+    def block(line: bytes, event: Event) -> None:
+        if event.run == 2:
+            release.wait(20)
+
+    heard.said("xxx")
+    session.subscribe(block)
+    session.reload()
+    heard.until(lambda event: isinstance(event, RunStarted) and event.run == 2)
+    assert session.snapshot().current.run == 2
+    session.stop()
+    release.set()
+    assert heard.finished(2).status == "stopped"
+
+
+def test_a_listener_that_raises_ends_the_run(start: Start) -> None:
+    session, heard = start("w.say('one'); w.wait_stop()")
+    heard.said("one")
+
+    def fail(line: bytes, event: Event) -> None:
+        raise RuntimeError("a bug in a listener")
+
+    session.subscribe(fail)
+    session.reload()
+    finished = heard.finished(1)
+    assert finished.status == "stopped"
+    wait_for(lambda: session.snapshot().current.run == 2 and session.snapshot().current.phase == "failed")
+    assert session.lines("failure").read(0, 1)[0].text == (
+        "reader: sage-tui could not go on reading the run: RuntimeError: a bug in a listener"
+    )
 
 
 def test_snapshot_is_the_same_object_while_nothing_changes(start: Start) -> None:
