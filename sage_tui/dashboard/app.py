@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 
 from sage_runtime.events import Notice, Pause, Resume, Step
-from sage_tui.dashboard.arrangement import PANES
+from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
 from sage_tui.dashboard.runs import RunLinesFinder
@@ -38,7 +38,7 @@ class SageApp(App[None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["paint.tcss", "app.tcss", "screens/main.tcss", "screens/operator.tcss"]
     TITLE = "sage-tui"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "reload", "Reload", tooltip="Stop, and run the script again", id="run.reload"),
@@ -168,25 +168,6 @@ class SageApp(App[None]):
     def action_help(self) -> None:
         """Show what is where and which key does what."""
         self.push_screen(HelpScreen())
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        view = self.view
-        if view is None or view.live:
-            yield SystemCommand("Reload", "Stop, and run the script again", self.action_reload)
-            if view is not None and view.current.phase == "paused":
-                yield SystemCommand("Resume", "Let the sources go on", self.action_resume)
-                yield SystemCommand("Step", "Release one record", self.action_step)
-            else:
-                yield SystemCommand("Pause", "Hold the sources back", self.action_pause)
-        if isinstance(screen, MainScreen):
-            for name in PANES:
-                label = screen.board.panes[name].label
-                yield SystemCommand(f"Go to {label}", f"Key {PANES.index(name) + 1}", partial(screen.action_pane, name))
-            yield SystemCommand("Zoom", "Give the pane all the room, or restore the others", screen.action_zoom)
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-        yield SystemCommand("Help", "What is where and which key does what", self.action_help)
-        yield SystemCommand("Screenshot", "Save the screen as an SVG file", self.deliver_screenshot)
-        yield SystemCommand("Quit", "Stop the run and leave", self.action_quit)
 
     # --- what is opened --------------------------------------------------------------------------------------------
 

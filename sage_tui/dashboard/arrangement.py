@@ -19,6 +19,9 @@ TALL = 28
 VERY_WIDE = 168
 """From so many columns on, service calls and log lie side by side."""
 
+SHORT = 18
+"""Under so many rows, graph and operators are shown at once only if both are shown whole."""
+
 LEAST_BOTTOM = 7
 LEAST_OPERATORS = 5
 LEAST_GRAPH = 8
@@ -95,7 +98,8 @@ def _side_by_side(width: int, height: int, wanted: Wanted) -> _Groups:
 def _stacked(width: int, height: int, wanted: Wanted) -> _Groups:
     """Everything below one another: graph, operators, and tabs with the lines."""
     if height < TALL:
-        top = min(height - LEAST_BOTTOM, wanted.graph + wanted.operators)
+        both, most = wanted.graph + wanted.operators, height - LEAST_BOTTOM
+        top = both if both <= most else min(most, max(wanted.graph, LEAST_GRAPH))
         groups = _graph_and_operators(width, top, wanted)
         groups.append((("output", "calls", "log", "failures"), Box(0, top, width, height - top)))
         return groups
@@ -111,7 +115,7 @@ def _graph_and_operators(width: int, height: int, wanted: Wanted) -> _Groups:
     """The two over one another where both have room, else as tabs of one box."""
     least_graph = min(LEAST_GRAPH, wanted.graph)
     least_operators = min(LEAST_OPERATORS, wanted.operators)
-    if height < least_graph + least_operators:
+    if height < least_graph + least_operators or (height < SHORT and height < wanted.graph + wanted.operators):
         return [(("pipeline", "operators"), Box(0, 0, width, height))]
     operators = max(least_operators, min(wanted.operators, height - wanted.graph, height // 2))
     graph = height - operators

@@ -113,14 +113,17 @@ class Looks(Widget):
 
     def look(self, name: str, row: str = "") -> Style:
         """The Rich style of a look, on the row's background."""
-        style = self._styles_by_look.get((name, row))
+        asked = (name, row)
+        style = self._styles_by_look.get(asked)
         if style is None:
+            if row == "cursor" and self.app.native_ansi_color:
+                name = ""  # the row is reversed there, and colours would turn into backgrounds
             style = self.rich_style
             if row:
                 style += self.get_component_rich_style(f"look--{row}", partial=True)
             if name:
                 style += self.get_component_rich_style(f"look--{name}", partial=True)
-            self._styles_by_look[name, row] = style
+            self._styles_by_look[asked] = style
         return style
 
     def strip(self, spans: Iterable[Span], width: int, row: str = "") -> Strip:

@@ -12,6 +12,9 @@ from sage_tui.dashboard.sources import SourceColours
 from sage_tui.journal.lines import Line
 from sage_tui.state import format as fmt
 
+LEAST_ARGUMENTS = 8
+"""Cells that the arguments of a call get, however long the answer is."""
+
 SHOWN = 4096
 """Characters of a line that are made ready for the screen beyond what is scrolled past; the rest is in its detail."""
 
@@ -111,21 +114,28 @@ class CallPresenter:
             Span("✗ ", "bad") if call.error is not None else Span("  "),
             Span(fmt.clock(call.t, milliseconds=width >= 80) + "  ", "muted"),
         )
-        return Drawn(before, self._body(call, start), self._times(call, width))
+        after = self._times(call, width)
+        room = width - spans_width(before) - spans_width(after)
+        return Drawn(before, self._body(call, start, room), after)
 
-    def _body(self, call: ServiceCall, start: int) -> tuple[Span, ...]:
-        caller, service = call.caller or "script", call.service
-        arguments, _ = one_line(call.arguments, start)
-        answer, _ = one_line(call.error if call.error is not None else (call.result or "None"), start)
-        return (
-            Span(fmt.clean(caller), self._colours.look(call.caller)),
+    def _body(self, call: ServiceCall, start: int, room: int) -> tuple[Span, ...]:
+        """The call and its answer; long arguments are cut so that the answer shows, unless somebody scrolls to them."""
+        head = (
+            Span(fmt.clean(call.caller or "script"), self._colours.look(call.caller)),
             Span(" → ", "muted"),
-            Span(fmt.clean(service), self._colours.look(service)),
+            Span(fmt.clean(call.service), self._colours.look(call.service)),
             Span(f".{fmt.clean(call.method)}("),
-            Span(arguments),
+        )
+        answer, _ = one_line(call.error if call.error is not None else (call.result or "None"), start)
+        tail = (
             Span(")  → " if call.error is None else ")  raised "),
             Span(answer, "strong" if call.error is None else "bad"),
         )
+        arguments, _ = one_line(call.arguments, start)
+        if not start:
+            left = room - spans_width(head) - spans_width(tail)
+            arguments = fmt.cut(arguments, max(LEAST_ARGUMENTS, left, room // 3))
+        return (*head, Span(arguments), *tail)
 
     def _times(self, call: ServiceCall, width: int) -> tuple[Span, ...]:
         took = span(fmt.duration(call.duration), 7, align="right")

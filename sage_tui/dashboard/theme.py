@@ -6,6 +6,7 @@ own included, has through `look_variables`. Nothing is told by colour alone: a g
 
 from __future__ import annotations
 
+from textual.color import Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -95,11 +96,14 @@ def look_variables(theme: Theme) -> dict[str, str]:
         values = {"muted": muted, "faint": "ansi_bright_black", "on-match": "ansi_black"}
         sources = tuple(f"ansi_{name}" for name in _ANSI_SOURCES)
         values |= {"bad": theme.error or "ansi_red", "warn": theme.warning or "ansi_yellow"}
+        values |= {"cursor": "ansi_default", "cursor-blurred": "ansi_default"}  # reversed, see paint.tcss
     else:
         values = {"muted": "#93a09d" if theme.dark else "#5c6b65", "faint": "#5a676b" if theme.dark else "#a9b4ae"}
         values |= {"on-match": "#12171a" if theme.dark else "#fafbf8"}
         sources = _DARK_SOURCES if theme.dark else _LIGHT_SOURCES
         values |= {"bad": theme.error or theme.primary, "warn": theme.warning or theme.primary}
+        background, primary = Color.parse(theme.to_color_system().generate()["background"]), Color.parse(theme.primary)
+        values |= {"cursor": background.blend(primary, 0.22).hex, "cursor-blurred": background.blend(primary, 0.09).hex}
     values |= {"good": theme.success or theme.primary, "key": theme.primary, "accent": theme.accent or theme.primary}
     values |= {f"source-{i}": colour for i, colour in enumerate(sources)}
     return {f"look-{name}": value for name, value in values.items()}

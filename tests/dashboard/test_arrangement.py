@@ -46,9 +46,15 @@ def test_a_small_terminal_shows_one_pane_at_a_time() -> None:
 
 
 def test_a_common_terminal_shows_graph_operators_and_the_lines_as_tabs() -> None:
-    arrangement = arrange(80, 22, RECENT)
+    arrangement = arrange(80, 22, RECENT, Wanted(graph=9, operators=6))
     assert list(arrangement.boxes) == ["pipeline", "operators", "output"]
     assert arrangement.tabs["output"] == ("output", "calls", "log", "failures")
+
+
+def test_where_both_have_no_room_the_operators_are_a_tab_beside_the_graph() -> None:
+    arrangement = arrange(80, 22, RECENT, Wanted(graph=9, operators=12))
+    assert arrangement.tabs["pipeline"] == ("pipeline", "operators")
+    assert arrangement.boxes["pipeline"].height == 9
 
 
 def test_a_large_terminal_shows_output_beside_the_graph() -> None:

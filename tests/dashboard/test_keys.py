@@ -10,6 +10,7 @@ from support.showing import hello_session, misbehaving_session, run_view, sessio
 
 from sage_runtime.events import Input, Pause, Resume, Step
 from sage_tui.dashboard.arrangement import PANES
+from sage_tui.dashboard.commands import entries
 from sage_tui.dashboard.screens.detail import DetailScreen
 from sage_tui.dashboard.screens.failure import FailureScreen
 from sage_tui.dashboard.screens.help import HelpScreen
@@ -163,10 +164,12 @@ async def test_4_again_goes_from_the_calls_to_the_services_and_back() -> None:
 
 async def test_the_command_palette_has_the_actions() -> None:
     async with open_dashboard(hello_session()) as dashboard:
-        commands = {command.title for command in dashboard.app.get_system_commands(dashboard.app.screen)}
+        commands = {entry.title for entry in entries(dashboard.app)}
         assert {"Reload", "Pause", "Go to Service calls", "Theme", "Help", "Quit", "Zoom"} <= commands
-        await dashboard.press("ctrl+p", *"help", "enter")
-        await dashboard.frame()
+        assert "Operator UpperCaseMap" in commands
+        await dashboard.press("ctrl+p", *"help")
+        await dashboard.app.workers.wait_for_complete()
+        await dashboard.press("enter")
         assert isinstance(dashboard.app.screen, HelpScreen)
 
 

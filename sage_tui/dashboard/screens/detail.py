@@ -79,8 +79,8 @@ class DetailScreen(ModalScreen[None]):
         """Show this instead."""
         self.detail = detail
         box = self.query_one(".box")
-        box.border_title = Content(f" {fmt.clean(detail.title)} ")
-        box.border_subtitle = Content(" esc closes · y copies ")
+        box.border_title = Content(fmt.clean(detail.title))
+        box.border_subtitle = Content("esc closes · y copies")
         self.query_one("#facts", Static).update(_facts(detail.facts))
         self.query_one("#sections", Static).update(_sections(detail.sections))
 

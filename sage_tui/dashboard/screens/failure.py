@@ -40,8 +40,8 @@ class FailureScreen(DetailScreen):
             ("pipeline", group.pipeline or ""),
         ]
         if failure is None:
-            return Detail(name, facts, [Section("message", group.message)])
-        sections = [Section("message", failure.message or "(none)")]
+            return Detail(name, facts, [Section("message", group.message, "$look-bad")])
+        sections = [Section("message", failure.message or "(none)", "$look-bad")]
         if failure.record is not None:
             sections.append(Section("record", failure.record))
         sections.append(Section("traceback", failure.traceback.rstrip() or "(none)"))

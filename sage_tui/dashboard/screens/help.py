@@ -49,7 +49,7 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
 _LEGEND: Sequence[tuple[str, str]] = (
     ("▇ 93%", "load of an operator: the share of time it works or waits for services"),
     ("queue", "records waiting before it; near its capacity the operator is too slow"),
-    ("▶  ↻", "streams; a feedback loop returns below the operators"),
+    ("─▶  ─◀", "streams; a feedback loop returns below the operators"),
     ("◇", "a service, below the operators that call it"),
     ("bottleneck", "the operator or service that limits the pipeline"),
 )
@@ -64,8 +64,8 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content(" Help ")
-            box.border_subtitle = Content(" esc closes ")
+            box.border_title = Content("Help")
+            box.border_subtitle = Content("esc closes")
             with VerticalScroll():
                 yield Static(help_text(), markup=False)
 

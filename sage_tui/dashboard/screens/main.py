@@ -95,7 +95,12 @@ class MainScreen(Screen[None]):
         self.prompt.show_view(view)
         failures = sum(failed.group.count for failed in failures_of(view))
         self.board.set_badge("failures", f"({fmt.count(failures)})" if failures else "")
-        self.board.want(Wanted(self.graph.graph.wanted_rows(view.shown) + 2, len(operator_rows(view.shown)) + 3))
+        self.board.want(
+            Wanted(
+                self.graph.graph.wanted_rows(view.shown, max(8, self.size.height // 2 - 2)) + 2,
+                len(operator_rows(view.shown)) + 3,
+            )
+        )
         for pane in self.board.panes.values():
             pane.note_run(view)
         for pane in self.board.shown():

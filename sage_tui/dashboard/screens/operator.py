@@ -79,15 +79,15 @@ def fact_lines(operator: OperatorView, width: int) -> list[list[Span]]:
         [],
         *(_share_bar(name, share, look, bar) for name, share, look in shares),
         [],
-        [span(" rec/s", 9, "muted"), Span(fmt.spark(operator.history, min(60, width - 10)), "good")],
-        [span(" services", 10, "muted"), Span(fmt.clean(", ".join(operator.services)) or "none", "accent")],
+        [span(" rate", 9, "muted"), Span(fmt.spark(operator.history, min(len(operator.history), width - 10)), "good")],
+        [span(" calls", 9, "muted"), Span(fmt.clean(", ".join(operator.services)) or "no services", "accent")],
     ]
 
 
 def _pairs(*pairs: tuple[str, str]) -> list[Span]:
     spans: list[Span] = []
     for name, value in pairs:
-        spans += (Span(f" {name} ", "muted"), Span(f"{value}  ", "strong"))
+        spans += (span(f" {name}", 7, "muted"), span(value, 11, "strong"))
     return spans
 
 
@@ -108,7 +108,7 @@ REPLICA_COLUMNS: tuple[Column[ReplicaStats], ...] = (
     Column("load", 6, lambda r, w: load_span(min(1.0, r.busy + r.waiting))),
     Column("queue", 6, lambda r, w: Span(fmt.count(r.queue)), rank=1),
     Column("failed", 6, lambda r, w: Span(fmt.count(r.errors), "bad" if r.errors else "muted")),
-    Column("p99", 7, lambda r, w: Span(fmt.duration(r.latency.p99)), rank=3),
+    Column("p99", 8, lambda r, w: Span(fmt.duration(r.latency.p99)), rank=3),
 )
 
 

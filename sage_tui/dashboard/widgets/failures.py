@@ -54,7 +54,7 @@ class FailuresPane(Pane):
                 rank=2,
             ),
             Column("what", 24, _what, align="left", grow=True),
-            Column("where", 18, _place, align="left", rank=3),
+            Column("where", 16, _place, align="left", rank=3, grow=True, most=28),
             Column("last", 8, lambda g, w: Span(fmt.clock(g.last_t), "muted"), rank=4),
         )
         self.table: Table[FailureGroup] = Table(columns, "No failures")

@@ -19,7 +19,7 @@ Purpose = Literal["search", "filter"]
 class Finder(Horizontal):
     """Takes a query; hidden until it is opened."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False, id="finder.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="finder.cancel")]
 
     @dataclass
     class Entered(Message):

@@ -20,9 +20,6 @@ from sage_tui.state import format as fmt
 from sage_tui.state.layout import GraphLayout, GraphNode, Topology, best_layout, topology_of
 from sage_tui.state.views import RunView, SessionView
 
-AMPLE = 10_000
-"""More rows than any picture needs."""
-
 
 class Graph(Painted, can_focus=True):
     """The picture, scrolled where it is larger than the pane; the arrows go from node to node."""
@@ -64,11 +61,11 @@ class Graph(Painted, can_focus=True):
             self._painted.show_run(run)
         self.refresh()
 
-    def wanted_rows(self, run: RunView) -> int:
-        """The rows in which the graph would be drawn most generously at the present width."""
+    def wanted_rows(self, run: RunView, most: int) -> int:
+        """The rows in which the graph would be drawn most generously at the present width, `most` at most."""
         if not run.pipelines:
             return 7
-        return best_layout(topology_of(run.pipelines), max(20, self.size.width or 70), AMPLE).height
+        return min(most, best_layout(topology_of(run.pipelines), max(20, self.size.width or 70), most).height)
 
     def _lay_out(self) -> None:
         """Draw the topology for the present size."""

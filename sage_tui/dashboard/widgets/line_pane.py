@@ -46,6 +46,8 @@ class LinePane(Pane):
 
     def note_run(self, view: SessionView) -> None:
         run = view.current
+        if not run.script:
+            return  # nothing has been started yet
         if (self.list.last_run or 0) < run.run:
             source = self._runs.lines(view, run.run, self.channel)
             if source is not None:
@@ -64,7 +66,9 @@ class LinePane(Pane):
             parts.append(f"filter {_quoted(scan.queries[0])}: {_found(scan.total(), scan.complete)}")
         if lines.search is not None and lines.search_scan is not None:
             scan = lines.search_scan
-            parts.append(f"/{_quoted(lines.search)}: {_found(scan.total(), scan.complete)}")
+            position = lines.match_position()
+            at = "" if position is None else f"{fmt.exact(position)} of "
+            parts.append(f"/{_quoted(lines.search)}: {at}{_found(scan.total(), scan.complete)}")
         if not lines.follow:
             new = lines.unseen
             parts.append(f"{fmt.exact(new)} new ↓ G" if new else "not following · G")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -163,6 +164,22 @@ class LineList(Painted, can_focus=True):
             scan.add(lines.run, lines.source)
         scan.start()
         return scan
+
+    def match_position(self) -> int | None:
+        """Which match the current line is, counted from the oldest found; None if it is none."""
+        place = self.cursor_place()
+        if self.search_scan is None or place is None or self.follow:
+            return None
+        before = 0
+        for lines in self.transcript.runs:
+            numbers = self.search_scan.numbers(lines.run)
+            here = self.transcript.place_in(lines.run, place.number)
+            if here == place:
+                index = bisect_left(numbers, place.number)
+                found = index < len(numbers) and numbers[index] == place.number
+                return before + index + 1 if found else None
+            before += len(numbers)
+        return None
 
     def _go_to_first_match(self) -> None:
         """After a search was entered: go to the nearest match, from the current line upwards."""

@@ -78,10 +78,11 @@ class PaintedGraph:
         if operator is None:
             return
         if y == node.numbers_y:
-            self._put(cells, node.numbers_x, operator_numbers(operator, node.numbers_width))
+            beside = node.height == 1 and operator.errors > 0  # there is no frame to write failures on
+            self._put(cells, node.numbers_x, operator_numbers(operator, node.numbers_width, failures=beside))
         if node.height > 1 and y == node.y and operator.parallelism > 1:
             text = f"×{operator.parallelism}"
-            self._put(cells, node.x + node.width - 1 - cell_len(text), [Span(text, "accent")])
+            self._put(cells, node.x + node.width - 2 - cell_len(text), [Span(text, "accent")])
         if node.height > 1 and y == node.y + node.height - 1 and operator.errors:
             self._put(cells, node.x + 1, [Span(f"✗ {fmt.count(operator.errors)} ", "bad")])
 
@@ -125,7 +126,7 @@ class PaintedGraph:
                 x += width
 
 
-def operator_numbers(operator: OperatorView, width: int) -> list[Span]:
+def operator_numbers(operator: OperatorView, width: int, *, failures: bool = False) -> list[Span]:
     """`1.2k/s ▂▅▆ ▇ 93%` while it runs, its total when it has ended; exactly `width` cells."""
     if operator.state in ("finished", "failed", "stopped"):
         total = operator.records_out or operator.records_in
@@ -137,7 +138,9 @@ def operator_numbers(operator: OperatorView, width: int) -> list[Span]:
     share = load_span(load(operator))
     room = width - spans_width([*rate, share]) - 1
     middle = [Span(" ")]
-    if room >= 2:
+    if failures and room >= 4:
+        middle = [Span(" "), span(f"✗ {fmt.count(operator.errors)}", room - 1, "bad"), Span(" ")]
+    elif room >= 2:
         middle = [Span(" "), Span(fmt.spark(operator.history, room - 1), "good"), Span(" ")]
     elif room > 0:
         middle = [Span(" " * (room + 1))]

@@ -110,7 +110,8 @@ class Pane(Vertical):
         pieces: list[Content | tuple[str, str]] = []
         self._title_spans = []
         x = 2
-        for tab, text in titles(self.tabs, self.pane, max(10, self.size.width - 2)):
+        texts = titles(self.tabs, self.pane, max(10, self.size.width - 2))
+        for tab, text in texts:
             if pieces and text.endswith(" "):
                 pieces.append(("│", "$look-faint"))
                 x += 1
@@ -124,13 +125,14 @@ class Pane(Vertical):
                 pieces += ((key, "$look-key"), (rest, name_look))
             self._title_spans.append((x, x + len(text), tab.pane))
             x += len(text)
-        self.border_title = Content.assemble(*pieces)
+        title = Content.assemble(*pieces)
+        self.border_title = title[1:].rstrip()  # the edge has a blank at both sides of its own
 
     def set_note(self, note: str) -> None:
         """A few words in the bottom edge, such as how many lines are new."""
         if note != self.note:
             self.note = note
-            self.border_subtitle = Content(f" {note} ") if note else ""
+            self.border_subtitle = Content(note) if note else ""
 
     def on_click(self, event: events.Click) -> None:
         x, y = event.screen_x - self.region.x, event.screen_y - self.region.y

@@ -16,8 +16,8 @@ from sage_tui.dashboard.paint import Painted, Span, span
 
 Row = TypeVar("Row")
 
-GAP = 1
-"""Cells between two columns."""
+GAP, WIDE_GAP = 1, 2
+"""Cells between two columns: at least, and where there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class Table(Painted, Generic[Row], can_focus=True):
         self._rows: tuple[tuple[str, Row | Group], ...] = ()
         self._by_key: dict[str, int] = {}
         self._widths: tuple[int, ...] = ()
+        self._gap = GAP
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
@@ -176,6 +177,10 @@ class Table(Painted, Generic[Row], can_focus=True):
             shown.remove(max(shown, key=lambda i: (self.columns[i].rank, i)))
         widths = [column.width if i in shown else 0 for i, column in enumerate(self.columns)]
         left = max(0, width - needed())
+        self._gap = GAP
+        if left >= 2 * (len(shown) - 1) * (WIDE_GAP - GAP):
+            self._gap = WIDE_GAP
+            left -= (len(shown) - 1) * (WIDE_GAP - GAP)
         growing = [i for i in shown if self.columns[i].grow]
         for position, i in enumerate(growing):
             more = min(left // (len(growing) - position), self.columns[i].most - widths[i])
@@ -210,14 +215,14 @@ class Table(Painted, Generic[Row], can_focus=True):
                     spans.append(span(cell.text, width, cell.look, column.align))
                 else:
                     spans += cell
-                spans.append(Span(" " * GAP))
+                spans.append(Span(" " * self._gap))
         return spans
 
     def _header(self, width: int) -> Strip:
         spans = [Span(" ")]
         for column, size in zip(self.columns, self._widths, strict=True):
             if size:
-                spans += (span(column.title, size, "muted", column.align), Span(" " * GAP))
+                spans += (span(column.title, size, "muted", column.align), Span(" " * self._gap))
         return self.strip(spans, width)
 
     def watch_has_focus(self, has_focus: bool) -> None:
