@@ -218,7 +218,7 @@ def test_streams_with_and_without_keys_may_be_merged() -> None:
     pipeline = Pipeline()
     plain = pipeline.values([1], "plain")
     keyed = pipeline.add("keyby", Function(lambda x: "key"), pipeline.values([2], "k"))
-    keys = {}
+    keys: dict[int, Any] = {}
 
     def make(context: Any) -> Any:
         return Function(lambda value: keys.__setitem__(value, context.get_key()))

@@ -153,7 +153,7 @@ def plans(draw: st.DrawFn) -> Plan:
         made += 1
     maps = [len(sources) + n for n, (kind, *_) in enumerate(operators) if kind == "map"]
     loops = []
-    if maps and draw(st.booleans()):
+    if draw(st.booleans()) and maps:
         target = draw(st.sampled_from(maps))
         loops.append((draw(st.integers(target, made - 1)), target))
     sinks = draw(st.lists(st.tuples(st.integers(0, made - 1), st.integers(1, 3)), min_size=1, max_size=3))
@@ -186,7 +186,9 @@ def run_model(plan: Plan) -> list[Counter[Item]]:
     """Deliver record by record, in one thread."""
     sinks: list[Counter[Item]] = [Counter() for _ in plan.sinks]
     count = len(plan.sources)
-    work: list[tuple[int, Item, Any]] = [(i, Item(n, LAPS), None) for i, numbers in enumerate(plan.sources) for n in numbers]
+    work: list[tuple[int, Item, Any]] = [
+        (i, Item(n, LAPS), None) for i, numbers in enumerate(plan.sources) for n in numbers
+    ]
     while work:
         origin, item, key = work.pop()
         for number, (source, _) in enumerate(plan.sinks):

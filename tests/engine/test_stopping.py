@@ -80,7 +80,8 @@ def test_a_job_that_ended_by_itself_stays_finished() -> None:
 
 
 def test_a_stop_at_once_wakes_a_source_in_its_pause_and_its_idle_wait() -> None:
-    for options in ({"delay": 1000.0}, {"idle_delay": 1000.0}):
+    waits: list[dict[str, Any]] = [{"delay": 1000.0}, {"idle_delay": 1000.0}]
+    for options in waits:
         first = Endless()
         values = iter([first.execute, lambda: None])
         pipeline = Pipeline()
@@ -121,7 +122,7 @@ def test_a_drain_that_takes_too_long_becomes_a_stop_and_stuck_threads_are_left_b
 
 
 def test_a_source_that_is_inside_user_code_does_not_hold_up_a_drain(stuck: Stuck) -> None:
-    values = iter([lambda: 1, stuck.execute, lambda: 2])
+    values: Iterator[Any] = iter([lambda: 1, stuck.execute, lambda: 2])
     pipeline = Pipeline()
     out = pipeline.sink(pipeline.add("source", Function(lambda: next(values)()), name="socket"))
     recorder = Recorder()
@@ -193,7 +194,9 @@ def test_stopping_the_run_wakes_every_call_and_later_submits_do_nothing() -> Non
 def test_a_service_that_never_returns_does_not_hold_up_a_stop(stuck: Stuck) -> None:
     pipeline = Pipeline()
     pipeline.service("hole", lambda context: stuck)
-    pipeline.add("sink", per_replica(lambda context: Function(context.call_service["hole"].execute)), pipeline.values([1]))
+    pipeline.add(
+        "sink", per_replica(lambda context: Function(context.call_service["hole"].execute)), pipeline.values([1])
+    )
     recorder = Recorder()
     job = started(pipeline, recorder)
     assert stuck.inside.wait(SOON)

@@ -1,0 +1,245 @@
+"""Whatever user code raises is counted, told and survived."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
+
+from sage_runtime.engine.failures import FULL, Failures, traceback_text
+from sage_runtime.engine.runtime import Runtime
+from sage_runtime.events import Event, Failure, LeftOut, OperatorStats, PipelineFinished
+
+
+def raising(error: BaseException | type[BaseException]) -> Function:
+    def execute(value: Any) -> Any:
+        if value == 1:
+            raise error
+        return value
+
+    return Function(execute)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), SystemExit(2), KeyboardInterrupt(), GeneratorExit(), MemoryError(), StopIteration()]
+)
+@pytest.mark.parametrize("kind", ["map", "filter", "flatmap", "keyby", "sink"])
+def test_a_record_whose_function_raises_is_dropped_and_the_rest_goes_on(kind: str, error: BaseException) -> None:
+    recorder = Recorder()
+    pipeline = Pipeline()
+    seen = Collected()
+
+    def execute(value: int) -> Any:
+        if value == 1:
+            raise error
+        seen.execute(value)
+        return value
+
+    added = pipeline.add(kind, Function(execute), pipeline.values([0, 1, 2, 3]), name="bad")
+    if kind != "sink":
+        pipeline.sink(added)
+    job = run(pipeline, recorder)
+    assert seen.values == [0, 2, 3]
+    assert job.status == "finished"
+    (failure,) = recorder.of(Failure)
+    assert (failure.source, failure.kind, failure.record) == ("bad", "operator", "1")
+    assert failure.exception == type(error).__name__
+    assert failure.file == __file__
+    assert [stats.errors for stats in recorder.of(OperatorStats) if stats.operator == "bad"][-1] == 1
+
+
+def test_endless_recursion_is_a_failure_like_any_other() -> None:
+    def deeper(value: int) -> int:
+        return deeper(value + 1)
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.sink(pipeline.add("map", Function(deeper), pipeline.values([1])))
+    run(pipeline, recorder)
+    assert [failure.exception for failure in recorder.of(Failure)] == ["RecursionError"]
+
+
+def test_a_traceback_shows_user_code_only() -> None:
+    def parse(text: str) -> Any:
+        return json.loads(text)
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.sink(pipeline.add("map", Function(parse), pipeline.values(["{"])))
+    run(pipeline, recorder)
+    (failure,) = recorder.of(Failure)
+    assert failure.traceback.startswith("Traceback (most recent call last):\n")
+    assert "in parse" in failure.traceback
+    assert "sage_runtime" not in failure.traceback
+    assert failure.file == __file__, "the innermost line of the user's own code, not of a library"
+    assert failure.record == "'{'"
+
+
+def test_every_record_may_fail_and_all_are_counted_by_group() -> None:
+    count = 20_000
+
+    def fail(value: int) -> None:
+        if value % 2:
+            raise ValueError(value)
+        raise KeyError(value)
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.add("sink", Function(fail), pipeline.values(range(count)), name="bad")
+    run(pipeline, recorder)
+    failures = recorder.of(Failure)
+    groups = {failure.group for failure in failures}
+    assert len(groups) == 2
+    for group in groups:
+        told = sum(failure.group == group for failure in failures)
+        left_out = sum(event.count for event in recorder.of(LeftOut) if event.group == group)
+        assert (told, told + left_out) == (FULL, count // 2)
+    last = recorder.of(OperatorStats)[-1]
+    assert (last.errors, last.records_in) == (count, count)
+
+
+def test_a_source_that_raises_is_recorded_and_ends_and_its_consumers_are_told() -> None:
+    values = iter([1, 2])
+
+    def execute() -> int:
+        for value in values:
+            return value
+        raise OSError("gone")
+
+    recorder = Recorder()
+    pipeline = Pipeline(era=3)
+    out = pipeline.sink(pipeline.add("batch", Function(execute), name="socket"))
+    job = run(pipeline, recorder)
+    assert (out.values, job.status) == ([1, 2], "finished")
+    assert [(f.source, f.message, f.record) for f in recorder.of(Failure)] == [("socket", "gone", None)]
+    assert [stats.state for stats in recorder.of(OperatorStats) if stats.operator == "socket"][-1] == "failed"
+
+
+def test_values_that_raise_end_their_source() -> None:
+    class Bad:
+        def __iter__(self) -> Any:
+            raise TypeError("not now")
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.sink(pipeline.values(Bad()))
+    assert run(pipeline, recorder).status == "finished"
+    assert [failure.message for failure in recorder.of(Failure)] == ["not now"]
+
+
+def test_in_era_3_an_operator_that_raises_fails_the_job() -> None:
+    recorder = Recorder()
+    pipeline = Pipeline(era=3)
+    error = ValueError("bad")
+    out = pipeline.sink(pipeline.add("map", raising(error), pipeline.values([0, 1, 2, 1]), name="bad"), name="end")
+    job = run(pipeline, recorder)
+    assert (job.status, job.failure) == ("failed", error)
+    assert 2 not in out.values
+    assert len(recorder.of(Failure)) == 1
+    assert recorder.of(PipelineFinished)[0].status == "failed"
+    states = {stats.operator: stats.state for stats in recorder.of(OperatorStats)}
+    assert (states["bad"], states["end"]) == ("failed", "finished")
+    assert out.closed == 1
+
+
+def test_a_constructor_s_error_comes_out_of_submit_and_nothing_is_left_running() -> None:
+    ended: list[str] = []
+
+    class Service:
+        def close(self) -> None:
+            ended.append("service")
+
+    def make(context: Any) -> Any:
+        raise LookupError("no such model")
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.service("svc", lambda context: Service())
+    pipeline.add("sink", per_replica(make), pipeline.values([1]), name="bad")
+    runtime = Runtime(recorder)
+    with pytest.raises(LookupError, match="no such model"):
+        runtime.submit(pipeline.graph())
+    assert runtime.wait(5)
+    assert runtime.jobs[0].status == "failed"
+    assert ended == ["service"]
+    assert [(f.source, f.kind) for f in recorder.of(Failure)] == [("bad", "operator")]
+    assert [event.status for event in recorder.of(PipelineFinished)] == ["failed"]
+
+
+def test_a_function_without_the_needed_method_is_named() -> None:
+    pipeline = Pipeline()
+    pipeline.add("comap", Function(lambda x: x), [pipeline.values([], "a"), pipeline.values([], "b")], name="both")
+    with pytest.raises(ValueError, match="no method 'map0', which operator 'both' needs"):
+        Runtime().submit(pipeline.graph())
+
+
+def test_a_close_that_raises_is_recorded() -> None:
+    class Sink(Collected):
+        def close(self) -> None:
+            raise ValueError("disk full")
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.add("sink", Sink(), pipeline.values([1]), name="end")
+    assert run(pipeline, recorder).status == "finished"
+    assert [failure.message for failure in recorder.of(Failure)] == ["disk full"]
+
+
+def test_an_exception_that_can_t_be_shown_is_still_recorded() -> None:
+    class HostileError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    pipeline.sink(pipeline.add("map", raising(HostileError()), pipeline.values([1])))
+    run(pipeline, recorder)
+    (failure,) = recorder.of(Failure)
+    assert failure.exception.endswith("HostileError")
+
+
+def test_a_key_that_can_t_be_hashed_for_its_own_reasons_fails_its_record() -> None:
+    class Key:
+        def __hash__(self) -> int:
+            raise ValueError("no hash")
+
+    recorder = Recorder()
+    pipeline = Pipeline()
+    keyed = pipeline.add("keyby", Function(lambda x: Key() if x else x), pipeline.values([0, 1]))
+    out = pipeline.sink(keyed, parallelism=2, partition="hash")
+    run(pipeline, recorder)
+    assert out.values == [0]
+    assert [failure.message for failure in recorder.of(Failure)] == ["no hash"]
+
+
+def test_failures_of_many_threads_are_counted_exactly() -> None:
+    published: list[Event] = []
+    failures = Failures("p", published.append)
+
+    def record() -> None:
+        for _ in range(500):
+            try:
+                raise ValueError("same place")
+            except ValueError as error:
+                failures.record("op", "operator", error)
+
+    threads = [threading.Thread(target=record) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(published) == FULL
+    assert [event.count for event in failures.collect()] == [2000 - FULL]
+    assert failures.collect() == []
+
+
+def test_a_long_traceback_keeps_both_ends() -> None:
+    try:
+        raise ValueError("x" * 100_000)
+    except ValueError as error:
+        text = traceback_text(error)
+    assert len(text) < 25_000
+    assert text.startswith("Traceback")
