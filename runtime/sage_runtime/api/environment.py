@@ -207,7 +207,7 @@ class BaseEnvironment:
 
         runtime = engine.current()
         self._announce_logs(runtime.logs)
-        graph = build_graph(self)
+        graph = build_graph(self, autostop)
         self.uuid = self.env_uuid = str(uuid.uuid4())
         self._job = runtime.submit(graph)
         JobManager().add(self.env_uuid, self, self._job)

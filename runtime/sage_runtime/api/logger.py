@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sage_runtime.api.console import PREFIX, ConsoleHandler, Switch
 from sage_runtime.api.eras import ERA_2, ERA_3, Era
@@ -141,6 +141,11 @@ class _Logger:
             if target in (index, config["target"]):
                 return config
         raise ValueError(f"logger {self.name!r} has no output {target!r}")
+
+    @classmethod
+    def get_logger(cls, name: str | None = None) -> Self:
+        """A logger of that name."""
+        return cls(name=name)
 
     @classmethod
     def get_available_levels(cls) -> list[str]:

@@ -11,6 +11,7 @@ from sage_runtime.api.console import attach_console
 from sage_runtime.api.construction import create_function
 from sage_runtime.api.eras import Era
 from sage_runtime.api.location import callable_location, class_location
+from sage_runtime.api.patience import Patience
 from sage_runtime.api.transformations import (
     BaseTransformation,
     FutureTransformation,
@@ -24,23 +25,25 @@ if TYPE_CHECKING:
     from sage_runtime.engine.context import OperatorContext, ServiceContext
 
 
-def build_graph(env: BaseEnvironment) -> Graph:
-    """The graph of all that was built on the environment.
+def build_graph(env: BaseEnvironment, autostop: bool = False) -> Graph:
+    """The graph of all that was built on the environment. With `autostop` its sources may be made to end.
 
     Raises:
         GraphError: a future stream is read but was never filled, or the graph does not hold together.
     """
     steps = [step for step in env.pipeline if not isinstance(step, FutureTransformation)]
+    streaming = any(step.kind == "source" for step in steps)
+    patience = Patience() if autostop and streaming and env.era.gives_up_idle_sources else None
     return Graph(
         name=env.name,
         era=env.era.number,
-        operators=tuple(_operator(step, env) for step in steps),
+        operators=tuple(_operator(step, env, patience) for step in steps),
         edges=tuple(_edges(steps)),
         services=tuple(_service(name, factory, env) for name, factory in env.service_factories.items()),
     )
 
 
-def _operator(step: BaseTransformation, env: BaseEnvironment) -> OperatorSpec:
+def _operator(step: BaseTransformation, env: BaseEnvironment, patience: Patience | None) -> OperatorSpec:
     assert step.kind != "future"
     if step.callable is None:
         file, line = class_location(step.function_class)
@@ -50,20 +53,22 @@ def _operator(step: BaseTransformation, env: BaseEnvironment) -> OperatorSpec:
         id=step.basename,
         name=step.basename,
         kind=step.kind,
-        create=partial(_create_operator, step, env),
+        create=partial(_create_operator, step, env, patience if step.is_spout else None),
         class_name=_class_name(step.function_class if step.callable is None else step.callable),
         parallelism=step.parallelism,
         file=file,
         line=line,
     )
-    return _source(spec, step, env.era) if isinstance(step, SourceTransformation) else spec
+    return _source(spec, step, env.era, patience) if isinstance(step, SourceTransformation) else spec
 
 
-def _source(spec: OperatorSpec, step: SourceTransformation, era: Era) -> OperatorSpec:
+def _source(spec: OperatorSpec, step: SourceTransformation, era: Era, patience: Patience | None) -> OperatorSpec:
     """The spec of a source, with its pace and its end."""
     if step.values is not None:
-        spec = replace(spec, class_name=type(step.values).__name__, values=step.values)
-    if step.delay is not None:
+        spec = replace(spec, class_name=type(step.values).__name__)
+        if patience is None:
+            spec = replace(spec, values=step.values)
+    if step.delay is not None and patience is None:
         spec = replace(spec, delay=step.delay) if era.paces_sources else replace(spec, idle_delay=step.delay)
     return replace(spec, none_ends=step.kind == "batch", stop_iteration_ends=True)
 
@@ -72,13 +77,17 @@ def _class_name(cls: Any) -> str:
     return str(getattr(cls, "__name__", type(cls).__name__))
 
 
-def _create_operator(step: BaseTransformation, env: BaseEnvironment, context: OperatorContext) -> Any:
+def _create_operator(
+    step: BaseTransformation, env: BaseEnvironment, patience: Patience | None, context: OperatorContext
+) -> Any:
     attach_console(context.logger, env.era, env.console_log_level)
     function = create_function(step.function_class, step.function_args, step.function_kwargs, context)
     if getattr(function, "use_metronome", False):
         from sage_runtime.api.metronome import keep_time
 
         keep_time(function, step.kind)
+    if patience is not None:
+        patience.watch(function, none_ends=step.kind == "batch")
     return function
 
 
