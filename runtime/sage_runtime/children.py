@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ class Children:
 
     def install(self) -> None:
         """Watch from now on; there is no way back."""
+        if sys.version_info >= (3, 12):  # the threads that Python would warn of are ours
+            warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
         sys.addaudithook(self._hook())
         os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
         os._exit = _flushed(os._exit, self)

@@ -28,6 +28,9 @@ from sage_runtime.events import (
 )
 from sage_runtime.launch import WorkerConfig, command_line
 
+PYTHON = os.environ.get("SAGE_TUI_TEST_PYTHON", sys.executable)
+"""The workers' Python: another version to test them there."""
+
 TIMEOUT = 60.0
 """Seconds until a test gives up; nothing ever waits so long unless it hangs."""
 
@@ -45,7 +48,7 @@ class Run:
         script: Path | str,
         *argv: str,
         folder: Path | None = None,
-        python: str = sys.executable,
+        python: str = PYTHON,
         start: bool = True,
         paused: bool = False,
         stdin: int = subprocess.DEVNULL,
@@ -263,7 +266,7 @@ def _environment() -> dict[str, str]:
 def plain(script: Path | str, *argv: str, folder: Path | None = None, **options: Any) -> tuple[int, str, str]:
     """What plain Python makes of a script: its status, stdout and stderr."""
     done = subprocess.run(
-        [sys.executable, str(script), *argv],
+        [PYTHON, str(script), *argv],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=folder,
