@@ -19,30 +19,26 @@ class Era:
     `raises_failures`: `submit(autostop=True)` raises the exception that failed the job; otherwise failures are
     recorded and the pipeline goes on. `terse_console`: loggers write the bare message to the console; otherwise one
     line with time, level, logger and place. `gives_up_idle_sources`: with `autostop`, sources that have nothing to emit
-    for some ten seconds end; otherwise they are waited for.
+    for some ten seconds end; otherwise they are waited for. `recovers_sources`: with a checkpoint strategy in
+    the environment's configuration, a source that raised is started again; otherwise it has ended.
     """
 
     number: int
-    announces: bool
-    paces_sources: bool
-    raises_failures: bool
-    terse_console: bool
-    gives_up_idle_sources: bool
+    announces: bool = False
+    paces_sources: bool = False
+    raises_failures: bool = False
+    terse_console: bool = False
+    gives_up_idle_sources: bool = False
+    recovers_sources: bool = False
 
 
-ERA_1 = Era(
-    1, announces=True, paces_sources=True, raises_failures=False, terse_console=False, gives_up_idle_sources=False
-)
+ERA_1 = Era(1, announces=True, paces_sources=True)
 """`sage.core.api.*`: SAGE 0.1.0 to 0.1.5.1."""
 
-ERA_2 = Era(
-    2, announces=True, paces_sources=True, raises_failures=False, terse_console=False, gives_up_idle_sources=False
-)
+ERA_2 = Era(2, announces=True, paces_sources=True, recovers_sources=True)
 """`sage.kernel.api.*` and `sage.common.core.functions.*`: SAGE 0.1.6 to 0.2.5."""
 
-ERA_3 = Era(
-    3, announces=False, paces_sources=False, raises_failures=True, terse_console=True, gives_up_idle_sources=True
-)
+ERA_3 = Era(3, raises_failures=True, terse_console=True, gives_up_idle_sources=True)
 """`sage.foundation`, `sage.stream`, `sage.runtime`: isage 0.3."""
 
 VERSION_2, VERSION_3 = "0.2.4.14", "0.3.2.4"

@@ -12,6 +12,7 @@ from sage_runtime.api.construction import create_function
 from sage_runtime.api.eras import Era
 from sage_runtime.api.location import callable_location, class_location
 from sage_runtime.api.patience import Patience
+from sage_runtime.api.recovery import Recovering, recovery_attempts
 from sage_runtime.api.transformations import (
     BaseTransformation,
     FutureTransformation,
@@ -81,7 +82,11 @@ def _create_operator(
     step: BaseTransformation, env: BaseEnvironment, patience: Patience | None, context: OperatorContext
 ) -> Any:
     attach_console(context.logger, env.era, env.console_log_level)
-    function = create_function(step.function_class, step.function_args, step.function_kwargs, context)
+    make = partial(create_function, step.function_class, step.function_args, step.function_kwargs, context)
+    function = make()
+    attempts = recovery_attempts(env.config) if env.era.recovers_sources and step.is_spout else 0
+    if attempts:
+        function.execute = Recovering(function, make, attempts)
     if getattr(function, "use_metronome", False):
         from sage_runtime.api.metronome import keep_time
 
