@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from watchfiles import watch
-
 from sage_runtime.events import ReloadFailed
 from sage_tui.session.watch_set import WatchSet
 
@@ -111,6 +109,8 @@ class Watcher:
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        from watchfiles import watch  # takes 50 ms to load, which nothing has to wait for
+
         while not self._stopping.is_set():
             self._run_tasks()
             self._look(frozenset())
