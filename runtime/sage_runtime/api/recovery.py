@@ -37,7 +37,10 @@ class Recovering:
         self._left -= 1
         fresh = self._make()
         if hasattr(self._function, "get_state") and hasattr(fresh, "restore_state"):
-            fresh.restore_state(self._function.get_state())
+            state = self._function.get_state()
+            if isinstance(state, dict):
+                state.pop("execute", None)  # this very object, in an instance that saves all of its attributes
+            fresh.restore_state(state)
         self._function = fresh
         self._execute = fresh.execute
         return True
