@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sage_runtime.events import Command, Event, Failure, Message, RunStarted, Start
+from sage_tui.session.bytecode import forget_bytecode
 from sage_tui.session.ending import Ending
 from sage_tui.session.ladder import StopLadder
 from sage_tui.session.options import SessionOptions
@@ -192,6 +194,7 @@ class RunControl:
             reason=wanted.reason,
             changed=self._stage.shown_names(wanted.changed),
         )
+        forget_bytecode(wanted.changed, os.environ)
         opening = (started, *self._stage.begins(run, wanted))
         worker, self._next = self._next, None
         try:

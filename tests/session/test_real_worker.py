@@ -136,6 +136,25 @@ def test_saving_a_module_runs_the_new_version(start_real: Start, tmp_path: Path)
     assert view.current.changed == ("words.py",)
 
 
+@pytest.mark.parametrize("prefix", [False, True])
+def test_versions_of_one_length_saved_within_a_second_are_told_apart(
+    start_real: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: bool
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    if prefix:
+        monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "cache"))
+    module = tmp_path / "work" / "words.py"
+    module.parent.mkdir()
+    module.write_text("text = 'version 0'\n")
+    age()
+    session, heard = start_real("import words, time\nprint(words.text)\ntime.sleep(600)\n")
+    heard.said("version 0")
+    wait_for(lambda: session.snapshot().watching == 2)
+    for version in range(1, 6):
+        module.write_text(f"text = 'version {version}'\n")
+        heard.said(f"version {version}")
+
+
 def test_a_module_that_was_missing_is_waited_for(start_real: Start, tmp_path: Path) -> None:
     session, heard = start_real("import later\n" + PIPELINE.replace("WORK", "print(later.text)"))
     assert heard.finished(1).status == "failed"
