@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from enum import Enum
+
+
+class Passage(Enum):
+    """How a source got past the gate, if it did: it was open, or by a permit of its own or for anyone."""
+
+    NONE = 0
+    OPEN = 1
+    OWN = 2
+    ANY = 3
 
 
 class Gate:
@@ -43,26 +53,30 @@ class Gate:
                 self._permits[source] = self._permits.get(source, 0) + 1
                 self._condition.notify_all()
 
+    def claim(self) -> bool:
+        """Take a permit that is meant for no source in particular, if there is one: for a record held on a loop."""
+        with self._condition:
+            left = self._permits.get(None, 0)
+            self._permits[None] = max(0, left - 1)
+            return left > 0
+
     def nudge(self) -> None:
         """Let every source that waits here look at its `give_up` again."""
         with self._condition:
             self._condition.notify_all()
 
-    def wait(self, source: str, give_up: Callable[[], bool]) -> bool:
-        """On a source's thread, before it lets a record through: wait until it may.
-
-        False if `give_up()` held before that.
-        """
+    def wait(self, source: str, give_up: Callable[[], bool]) -> Passage:
+        """On a source's thread, before it lets a record through: wait until it may, or `give_up()` holds."""
         with self._condition:
             while self.closed:
                 if give_up():
-                    return False
-                for key in (source, None):
+                    return Passage.NONE
+                for key, passage in ((source, Passage.OWN), (None, Passage.ANY)):
                     if self._permits.get(key, 0) > 0:
                         self._permits[key] -= 1
-                        return True
+                        return passage
                 self._condition.wait()
-            return True
+            return Passage.OPEN
 
     def closed_seconds(self) -> float:
         """For how many seconds it has been closed so far."""

@@ -206,6 +206,10 @@ class Job:
             lane.bell.ring()
         return True
 
+    def pass_on_permit(self) -> None:
+        """A source ended with a permit for anyone in hand: the record may come from elsewhere."""
+        self._runtime.step()
+
     def replica_ended(self, replica: Replica) -> None:
         """A replica is done: its consumers are told, and the last one ends the job."""
         with self._lock:
@@ -256,6 +260,9 @@ class Job:
     def attend(self) -> None:
         """The gate was closed or opened: sources and the consumers of feedback look at it."""
         self._poke_sources()
+        for replica in self.replicas:
+            if isinstance(replica, OperatorReplica) and not self.gate.closed:
+                replica.permits.clear()
         for lane in self._loops:
             lane.bell.ring()
 

@@ -12,34 +12,47 @@ from sage_runtime.events import Latency, bucket_of, bucket_seconds
 BUSY, WAITING, IDLE, BLOCKED, PAUSED = range(5)
 """What a replica does: user code, inside a service call, no input, output full, held at the gate."""
 
+_UNSORTED = 1000
+"""Durations that a histogram keeps before it sorts them into buckets."""
+
 
 class Histogram:
     """A distribution of durations in seconds as counts of logarithmic buckets (`events.bucket_of`).
 
-    One thread adds; any thread reads, and may miss the newest. Histograms of the same kind are merged by adding counts.
+    One thread adds; any thread reads. Durations are kept as they come and sorted into buckets when somebody reads, or
+    when there are many: the thread that adds has better things to do.
     """
 
-    __slots__ = ("counts", "longest")
+    __slots__ = ("_counts", "_lock", "_longest", "_new")
 
     def __init__(self) -> None:
-        self.counts: dict[int, int] = {}
-        self.longest = 0.0
+        self._new: list[float] = []
+        self._counts: dict[int, int] = {}
+        self._longest = 0.0
+        self._lock = threading.Lock()
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        bucket = bucket_of(seconds)
-        counts = self.counts
-        counts[bucket] = counts.get(bucket, 0) + 1
-        if seconds > self.longest:
-            self.longest = seconds
+        self._new.append(seconds)
+        if len(self._new) >= _UNSORTED:
+            self.read()
 
-    def copy(self) -> dict[int, int]:
-        """The counts by bucket at this moment (one atomic step)."""
-        return self.counts.copy()
+    def read(self) -> tuple[dict[int, int], float]:
+        """The counts by bucket at this moment, and the longest duration."""
+        with self._lock:
+            new = self._new[:]
+            del self._new[: len(new)]
+            counts = self._counts
+            for seconds in new:
+                bucket = bucket_of(seconds)
+                counts[bucket] = counts.get(bucket, 0) + 1
+            if new:
+                self._longest = max(self._longest, *new)
+            return counts.copy(), self._longest
 
     def latency(self) -> Latency:
         """Its quantiles, maximum and buckets."""
-        return latency_of(self.copy(), self.longest)
+        return latency_of(*self.read())
 
 
 def merged(histograms: Iterable[Histogram]) -> Latency:
@@ -47,8 +60,9 @@ def merged(histograms: Iterable[Histogram]) -> Latency:
     counts: dict[int, int] = {}
     longest = 0.0
     for histogram in histograms:
-        longest = max(longest, histogram.longest)
-        for bucket, count in histogram.copy().items():
+        some, longest_of_them = histogram.read()
+        longest = max(longest, longest_of_them)
+        for bucket, count in some.items():
             counts[bucket] = counts.get(bucket, 0) + count
     return latency_of(counts, longest)
 

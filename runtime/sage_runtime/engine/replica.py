@@ -63,6 +63,9 @@ class JobView(Protocol):
     def at_rest(self) -> bool:
         """Whether a job with feedback has just come to rest; its loops are then closed."""
 
+    def pass_on_permit(self) -> None:
+        """A source ended with a permit for anyone in hand: the record may come from elsewhere."""
+
     def replica_ended(self, replica: Replica) -> None:
         """A replica is done; its consumers are told."""
 
@@ -237,90 +240,109 @@ class OperatorReplica(Replica):
             deque(self._records, maxlen=0)
 
     def run(self) -> None:
-        """Take from whichever lane has records until all have ended."""
-        while not self.job.stopping:
+        """Take from whichever lane has records until all have ended.
+
+        One reading of the clock ends one thing and begins the next: what lies between a record's arrival and the next
+        thread's start is the latency of a pipeline.
+        """
+        now: float | None = self._clock()
+        while now is not None and not self.job.stopping:
             rested = True
             for port in self._ports:
-                if self._ready(port.lane):
-                    self._batch(port)
+                if port.lane.records and self._may_take(port.lane):
+                    now = self._batch(port, now)
                     rested = False
-            if rested and not self._rest_until_news():
-                return
+            if rested:
+                now = self._rest_until_news(now)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    def _ready(self, lane: Lane) -> bool:
-        if not lane.records:
-            return False
-        return not lane.feedback or not self.job.gate.closed or bool(self.permits)
-
-    def _any_ready(self) -> bool:
-        return any(lane.records and self._ready(lane) for lane in self.lanes)
-
-    def _all_ended(self) -> bool:
-        return all(not lane.producers for lane in self.lanes)
+    def _may_take(self, lane: Lane) -> bool:
+        if not lane.feedback or not self.job.gate.closed or self.permits:
+            return True
+        if self.job.gate.claim():
+            self.permits.append(True)
+            return True
+        return False
 
     def _news(self) -> bool:
-        return self._any_ready() or self.job.stopping or self._all_ended() or self.job.at_rest()
+        """Whether there is something to look at."""
+        ended = True
+        for lane in self.lanes:
+            if lane.records and self._may_take(lane):
+                return True
+            if lane.producers:
+                ended = False
+        return ended or self.job.stopping or self.job.at_rest()
 
-    def _rest_until_news(self) -> bool:
-        """Sleep until there are records; false if there will be none."""
-        meter = self.meter
-        meter.switch(IDLE, self._clock())
+    def _rest_until_news(self, now: float) -> float | None:
+        """Sleep until there are records, and return the time then; None if there will be none."""
+        meter, lanes = self.meter, self.lanes
+        meter.switch(IDLE, now)
         meter.note_cpu()
         while True:
             self.bell.wait(self._news)
             if self.job.stopping:
-                return False
-            over = self._all_ended()  # asked first: a producer ends after its last record
-            if self._any_ready():
-                meter.switch(BUSY, self._clock())
-                return True
-            if over and not any(lane.records for lane in self.lanes):
-                return False
+                return None
+            over = not any(lane.producers for lane in lanes)  # asked first: a producer ends after its last record
+            if over and not any(lane.records for lane in lanes):
+                return None
+            for lane in lanes:
+                if lane.records and self._may_take(lane):
+                    now = self._clock()
+                    meter.switch(BUSY, now)
+                    return now
 
     # --- working -----------------------------------------------------------------------------------------------------
 
-    def _batch(self, port: Port) -> None:
-        """Take a batch and run it: its first record timed and looked at, the rest at full speed unless it is slow."""
-        meter, clock, lane = self.meter, self._clock, port.lane
+    def _batch(self, port: Port, began: float) -> float:
+        """Take a batch and run it: its first record timed and looked at, the rest at full speed unless it is slow.
+
+        `began` is the time now; returns the time at the end.
+        """
+        meter, clock, lane, room = self.meter, self._clock, port.lane, self.outputs.room
         meter.taken += 1  # before the take, so that nobody finds the lane empty and this replica at rest
         batch = lane.take(self._allowed(lane))
         self._records = records = iter(batch)
-        self._since = began = clock()
+        self._since = now = began
         if self._slow or (self.job.follower.active and any(type(entry) is Traced for entry in batch)):
             for entry in records:
-                self._one(port, entry)
-                self.outputs.room()
+                now = self._one(port, entry, now)
+                if room():
+                    now = clock()
             self._records = None
             worked = len(batch) - self._put_back(lane)
         else:
-            self._one(port, next(records))
+            self._one(port, next(records), clock())
             surplus = port.loop(records, self.outputs.send, self.failed)
             self._records = None
             worked = len(batch) - self._put_back(lane)
             meter.records_in += worked - 1
             if self._gives:
                 meter.records_out += worked - 1 + surplus
+            now = clock()
+            if room():
+                now = clock()
         self._since = None
         meter.done += 1
-        self._adapt(worked, clock() - began)
-        self.outputs.room()
+        self._adapt(worked, now - began)
+        return now
 
-    def _one(self, port: Port, entry: Any) -> None:
+    def _one(self, port: Port, entry: Any, began: float) -> float:
         """Run one record: timed, counted at once, and looked at where somebody inspects or follows."""
         meter = self.meter
-        began = self._clock()
         if type(entry) is Traced:
             surplus = self._traced(port, entry)
         elif self.tap is not None:
             surplus = self._tapped(port, entry, self.tap)
         else:
             surplus = port.loop(iter((entry,)), self.outputs.send, self.failed)
-        meter.latency.add(self._clock() - began)
+        now = self._clock()
+        meter.latency.add(now - began)
         meter.records_in += 1
         if self._gives:
             meter.records_out += 1 + surplus
+        return now
 
     def _tapped(self, port: Port, entry: Any, tap: Tap) -> int:
         tap.offer("in", entry[1] if self._keyed_in else entry, self.meter.records_in + 1)
@@ -380,9 +402,9 @@ class OperatorReplica(Replica):
         return len(rest)
 
     def _adapt(self, count: int, seconds: float) -> None:
-        """Choose the next batch's size and pace by what the last one took."""
+        """Choose the next batch's size and pace, and how much may queue here, by what the last batch took."""
         if count > 0:
             self._slow = seconds > SLOW * count
-            self._limit = allowed_batch(self._limit, count, seconds)
+            self._limit = limit = allowed_batch(self._limit, count, seconds)
             for lane in self.lanes:
-                lane.fit(self._limit)
+                lane.fit(limit)

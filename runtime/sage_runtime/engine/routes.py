@@ -61,7 +61,7 @@ class Send:
     def __init__(
         self,
         lane: Appendable,
-        room: Callable[[], None],
+        room: Callable[[], object],
         waiters: list[LockType] | tuple[()] = (),
         ring: Callable[[], None] | None = None,
         extend: Callable[[Sequence[Any]], object] | None = None,
@@ -69,7 +69,7 @@ class Send:
         self.lane = lane
         self.waiters = waiters
         self.ring: Callable[[], None] = ring if ring is not None else _nothing
-        self.room = room
+        self.room: Callable[[], object] = room
         self.extend = extend
 
 
@@ -117,17 +117,20 @@ class Outputs:
         self._stopping = stopping
         self.send = self._make_send(routes, replica)
 
-    def room(self) -> None:
-        """Block while a consumer's lane is full, unless the job stops; the time counts as blocked."""
+    def room(self) -> bool:
+        """Block while a consumer's lane is full, unless the job stops; the time counts as blocked. True if it did."""
+        blocked = False
         capacity = MAX_CAPACITY
         for lane in self._bounded:
             if len(lane.records) >= lane.capacity:
+                blocked = True
                 self._meter.switch(BLOCKED, self._clock())
                 lane.wait_for_room(self._stopping)
                 self._meter.switch(BUSY, self._clock())
             if lane.capacity < capacity:
                 capacity = lane.capacity
         self.capacity = capacity
+        return blocked
 
     def _make_send(self, routes: Sequence[Route], replica: int) -> Send:
         if not routes:

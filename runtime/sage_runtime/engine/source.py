@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from sage_runtime.engine.errors import ServiceStopped
+from sage_runtime.engine.gate import Passage
 from sage_runtime.engine.meters import BUSY, IDLE, PAUSED
 from sage_runtime.engine.replica import Replica, ReplicaParts, allowed_batch
 from sage_runtime.engine.routes import Send, Traced
@@ -65,7 +66,7 @@ class SourceReplica(Replica):
         self.key = f"{self.job.id}/{self.spec.id}"
         self._execute = execute
         self._at_hand: Iterator[Any] | None = None
-        self._permitted = False
+        self._permit = Passage.NONE
         self._limit = 1
         self._since: float | None = None
 
@@ -84,14 +85,18 @@ class SourceReplica(Replica):
         if self.spec.values is not None and not self._open_values(self.spec.values):
             return
         self.meter.switch(BUSY, self._clock())
-        while True:
-            self.attention.clear()
-            if self._over() or not self._pass_gate():
-                return
-            bulk = self._at_hand is not None and not self.job.gate.closed and not self.spec.delay
-            if not (self._give_chunk() if bulk and not self._watched() else self._ask()):
-                return
+        while self._give_some():
             self.outputs.room()
+        if self._permit is Passage.ANY:
+            self.job.pass_on_permit()
+
+    def _give_some(self) -> bool:
+        """Give the next record or records; false at the end."""
+        self.attention.clear()
+        if self._over() or not self._pass_gate():
+            return False
+        bulk = self._at_hand is not None and not self.job.gate.closed and not self.spec.delay
+        return self._give_chunk() if bulk and not self._watched() else self._ask()
 
     def _over(self) -> bool:
         return self.job.stopping or self.job.closing or self.ended
@@ -115,13 +120,15 @@ class SourceReplica(Replica):
         """Wait until the next record may pass; false if the sources are closed before that."""
         gate = self.job.gate
         if not gate.closed:
-            self._permitted = False
-        elif not self._permitted:
+            self._permit = Passage.NONE
+        elif self._permit is Passage.NONE:
             self.meter.switch(PAUSED, self._clock())
-            passed = gate.wait(self.key, self._over)
+            passage = gate.wait(self.key, self._over)
             self.meter.switch(BUSY, self._clock())
-            self._permitted = passed
-            return passed
+            if passage is Passage.NONE:
+                return False
+            if passage is not Passage.OPEN:
+                self._permit = passage
         return True
 
     def _give_chunk(self) -> bool:
@@ -169,7 +176,7 @@ class SourceReplica(Replica):
             given += more
         self._since = None
         if given:
-            self._permitted = False
+            self._permit = Passage.NONE
             self._limit = allowed_batch(self._limit, given, clock() - began)
         if value is not _NO_VALUE:
             return self._look_at(value, duration)
@@ -188,7 +195,7 @@ class SourceReplica(Replica):
                     return False
                 self._doze(self.spec.idle_delay)
             return True
-        if not self._permitted and not self._pass_gate() and not self.job.closing:
+        if not self._pass_gate() and not self.job.closing:
             return False
         if self.job.stopping or self.ended:
             return False
@@ -210,7 +217,7 @@ class SourceReplica(Replica):
         if send.waiters:
             send.ring()
         self.meter.records_out += 1
-        self._permitted = False
+        self._permit = Passage.NONE
         if self.tap is not None:
             self.tap.offer("out", value.entry if type(value) is Traced else value, self.meter.records_out)
 
