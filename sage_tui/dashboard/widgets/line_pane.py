@@ -116,8 +116,10 @@ class LinePane(Pane):
 
 
 def rule_text(run: RunView) -> str:
-    """`run 2 · hello.py changed · 12:00:31 · running after 0.3 s`."""
+    """`run 2 · after 0.3 s · hello.py changed · 12:00:31`: the time from its start to its first pipeline."""
     parts = [f"run {run.run}"]
+    if run.pipelines:
+        parts.append(f"after {fmt.duration(max(0.0, run.pipelines[0].started - run.started))}")
     if run.changed:
         names = [fmt.clean(path.rsplit("/", 1)[-1]) for path in run.changed]
         more = f" and {len(names) - 2} more" if len(names) > 3 else ""
@@ -125,8 +127,6 @@ def rule_text(run: RunView) -> str:
     elif run.reason == "restart":
         parts.append("started again")
     parts.append(fmt.clock(run.started))
-    if run.pipelines:
-        parts.append(f"running after {fmt.duration(max(0.0, run.pipelines[0].started - run.started))}")
     return " · ".join(parts)
 
 
