@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environments import LocalEnvironment
+from sage_runtime.api.environments import KernelLocalEnvironment
+from sage_runtime.api.io.kafka import KafkaSourceFunction
 
 pytest.importorskip("kafka", reason="the extra kafka is not installed")
 confluent_kafka = pytest.importorskip("confluent_kafka", reason="librdkafka's mock cluster is not installed")
@@ -24,9 +25,17 @@ def test_messages_of_a_topic_arrive_once_with_their_keys(seen: list[Any]) -> Non
         producer.produce("numbers", value=json.dumps({"n": number}), key=f"key {number}")
     producer.flush(10)
 
-    env = LocalEnvironment("kafka")
+    made: list[KafkaSourceFunction] = []
+
+    class Source(KafkaSourceFunction):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            made.append(self)
+
+    env = KernelLocalEnvironment("kafka")
+    address = f"{broker.host}:{broker.port}"
     stream = env.from_kafka_source(
-        f"{broker.host}:{broker.port}", "numbers", "group", auto_offset_reset="earliest", api_version=MOCK_VERSION
+        Source, address, "numbers", "group", auto_offset_reset="earliest", api_version=MOCK_VERSION
     )
 
     def take(message: Any) -> None:
@@ -36,4 +45,5 @@ def test_messages_of_a_topic_arrive_once_with_their_keys(seen: list[Any]) -> Non
 
     stream.sink(take)
     env.submit(autostop=True)
+    made[0].close()
     assert sorted(seen) == [(number, f"key {number}") for number in range(20)]
