@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import select
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
-from types import FrameType
 
 from sage_runtime.events import Event, RunFinished
 from sage_tui import exit_codes
 from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
 from sage_tui.session.protocol import Listener, SessionLike
 
-_FORWARDED = ("SIGINT", "SIGTSTP")
-_ENDING = ("SIGTERM", "SIGHUP")
+_HEEDED = (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +36,18 @@ _Happening = RunFinished | _Signalled | _StdoutClosed
 class Attendant:
     """Sees a session through from its start to its end.
 
-    The main thread calls `attend`; the session's reader thread calls the listener; both meet in a queue, which the
-    signal handlers fill too (`SimpleQueue.put` may interrupt itself).
+    The main thread calls `attend` and waits at a pipe. The session's reader thread adds what happens to a deque and
+    writes a zero into the pipe; of a signal the interpreter writes the number into it (`signal.set_wakeup_fd`), at once
+    and from whatever the main thread is doing: a handler in Python may come too late, just before a wait begins.
     """
 
     def __init__(self, session: SessionLike, sink: Listener, writers: tuple[DescriptorWriter, ...]) -> None:
         self._session = session
         self._sink = sink
         self._writers = writers
-        self._happenings: SimpleQueue[_Happening] = SimpleQueue()
+        self._happenings: deque[_Happening] = deque()
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
         self._silent = False
 
     def attend(self, *, keep_going: bool, exit_on_finish: bool, meanwhile: Callable[[], None]) -> int | None:
@@ -65,7 +67,7 @@ class Attendant:
             meanwhile()
             interrupts = 0
             while True:
-                match self._happenings.get():
+                match self._next():
                     case RunFinished(status=status):
                         if interrupts:
                             return exit_codes.INTERRUPTED
@@ -95,27 +97,36 @@ class Attendant:
                 self._sink(line, event)
             except OutputClosedError as closed:
                 self._silent = True
-                self._happenings.put(_StdoutClosed(closed.reason))
+                self._happened(_StdoutClosed(closed.reason))
             except OutputAbandonedError:
                 self._silent = True
         if isinstance(event, RunFinished):
-            self._happenings.put(event)
+            self._happened(event)
 
-    @contextmanager
+    def _happened(self, happening: _Happening) -> None:
+        self._happenings.append(happening)
+        with contextlib.suppress(BlockingIOError):  # full: it will be read all the same
+            os.write(self._wake, b"\0")
+
+    def _next(self) -> _Happening:
+        """Wait for the next thing to happen."""
+        while not self._happenings:
+            select.select([self._woken], [], [])
+            self._happenings += [_Signalled(number) for number in os.read(self._woken, 4096) if number in _HEEDED]
+        return self._happenings.popleft()
+
+    @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        def happened(signum: int, frame: FrameType | None) -> None:
-            self._happenings.put(_Signalled(signum))
-
-        before = {}
-        for name in (*_FORWARDED, *_ENDING):
-            signum = signal.Signals[name]
-            if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup, a shell's background job: stays ignored
-                before[signum] = signal.signal(signum, happened)
+        """Have the signals that we heed written into the pipe; one that is ignored (nohup) stays ignored."""
+        heeded = [signum for signum in _HEEDED if signal.getsignal(signum) is not signal.SIG_IGN]
+        wakeup = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        before = {signum: signal.signal(signum, lambda *_: None) for signum in heeded}
         try:
             yield
         finally:
             for signum, handler in before.items():
                 signal.signal(signum, handler)
+            signal.set_wakeup_fd(wakeup)
 
     def _suspend(self) -> None:
         """Stop the worker, which the terminal's job control does not reach, and then ourselves; and wake up again."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND, Completed, ended, eventually, nothing_left, processes, read_line, sage_tui, started
+from support.command import COMMAND, Completed, Running, eventually, nothing_left, processes, sage_tui
 from support.scripts import STREAM, TUTORIAL, written
 
 
@@ -53,17 +53,20 @@ def test_the_bytes_are_the_scripts_own(tmp_path: Path) -> None:
         sys.stdout.write("no newline")
         sys.stdout.flush()
         sys.stdout.buffer.write(b"\\xff\\x00\\x1b[31m\\r50%\\r100%\\n")
-        os.write(1, b"straight to the descriptor\\n")
         print("四五六")
         print("to the other one", file=sys.stderr)
         sys.stdout.write("the end")
         """,
     )
-    assert run.out == (
-        b"no newline\xff\x00\x1b[31m\r50%\r100%\nstraight to the descriptor\n" + "四五六\nthe end".encode()
-    )
+    assert run.out == b"no newline\xff\x00\x1b[31m\r50%\r100%\n" + "四五六\nthe end".encode()
     assert run.err.startswith(b"to the other one\n")
     assert run.status == 0
+
+
+def test_what_goes_straight_to_the_descriptors_is_kept(tmp_path: Path) -> None:
+    run = plain(tmp_path, 'os.write(1, b"one\\n\\xff"); os.write(2, b"two\\n"); os.write(1, b"three")')
+    assert run.out == b"one\n\xffthree"
+    assert run.err.startswith(b"two\n")
 
 
 def test_what_a_child_prints_stands_where_it_was_printed(tmp_path: Path) -> None:
@@ -147,15 +150,12 @@ def test_no_such_file_is_status_2(tmp_path: Path) -> None:
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     script = written(tmp_path, "stream.py", STREAM)
-    process = started("--plain", script, cwd=tmp_path)
-    read_line(process)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.wait(30) == 141
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    nothing_left(script)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        command.line()
+        command.close_stdout()
+        run = command.end()
+        assert (run.status, run.err) == (141, b"")
+        nothing_left(script)
 
 
 def test_head_shows_a_line_and_that_is_all(tmp_path: Path) -> None:
@@ -173,30 +173,29 @@ def test_an_interrupt_reaches_the_script_and_is_status_130(tmp_path: Path) -> No
         "waiting.py",
         """
         import time
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             time.sleep(1000)
         except KeyboardInterrupt:
             print("tidied up")
         """,
     )
-    process = started("--plain", script, cwd=tmp_path)
-    assert read_line(process) == b"ready\n"
-    process.send_signal(signal.SIGINT)
-    run = ended(process)
-    assert run.status == 130
-    assert run.out == b"tidied up\n"
-    nothing_left(script)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        assert command.line() == b"ready"
+        command.signal(signal.SIGINT)
+        run = command.end()
+        assert (run.status, run.out) == (130, b"tidied up\n")
+        nothing_left(script)
 
 
 def test_an_interrupted_stream_ends(tmp_path: Path) -> None:
     script = written(tmp_path, "stream.py", STREAM)
-    process = started("--plain", script, cwd=tmp_path)
-    while not read_line(process).startswith(b"tick"):
-        pass
-    process.send_signal(signal.SIGINT)
-    assert ended(process).status == 130
-    nothing_left(script)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        while not command.line().startswith(b"tick"):
+            pass
+        command.signal(signal.SIGINT)
+        assert command.end().status == 130
+        nothing_left(script)
 
 
 def test_a_second_interrupt_ends_a_script_that_ignores_the_first(tmp_path: Path) -> None:
@@ -208,35 +207,35 @@ def test_a_second_interrupt_ends_a_script_that_ignores_the_first(tmp_path: Path)
         signal.signal(signal.SIGINT, lambda *_: print("not yet", flush=True))
         print("ready", flush=True)
         while True:
-            time.sleep(1000)
+            time.sleep(0.05)  # a signal may come just before a sleep begins
         """,
     )
-    process = started("--plain", script, cwd=tmp_path)
-    assert read_line(process) == b"ready\n"
-    process.send_signal(signal.SIGINT)
-    assert read_line(process) == b"not yet\n"
-    process.send_signal(signal.SIGINT)
-    assert ended(process).status == 130
-    nothing_left(script)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        assert command.line() == b"ready"
+        command.signal(signal.SIGINT)
+        assert command.line() == b"not yet"
+        command.signal(signal.SIGINT)
+        assert command.end().status == 130
+        nothing_left(script)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_a_termination_leaves_nothing_behind(signum: signal.Signals, tmp_path: Path) -> None:
     script = written(tmp_path, "stream.py", STREAM)
-    process = started("--plain", script, cwd=tmp_path)
-    read_line(process)
-    process.send_signal(signum)
-    assert ended(process).status == 128 + signum
-    nothing_left(script)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        command.line()
+        command.signal(signum)
+        assert command.end().status == 128 + signum
+        nothing_left(script)
 
 
 def test_killed_itself_it_takes_the_worker_along(tmp_path: Path) -> None:
     script = written(tmp_path, "stream.py", STREAM)
-    process = started("--plain", script, cwd=tmp_path)
-    read_line(process)
-    process.kill()
-    ended(process)
-    nothing_left(script)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        command.line()
+        command.signal(signal.SIGKILL)
+        command.end()
+        nothing_left(script)
 
 
 def test_suspended_it_stops_the_worker_and_goes_on_with_it(tmp_path: Path) -> None:
@@ -244,15 +243,15 @@ def test_suspended_it_stops_the_worker_and_goes_on_with_it(tmp_path: Path) -> No
         return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
 
     script = written(tmp_path, "stream.py", STREAM)
-    process = started("--plain", script, cwd=tmp_path)
-    read_line(process)
-    pids = processes(script)
-    process.send_signal(signal.SIGTSTP)
-    eventually(lambda: all(state(pid).startswith("T") for pid in pids), "the stop of all its processes")
-    process.send_signal(signal.SIGCONT)
-    eventually(lambda: not any(state(pid).startswith("T") for pid in pids), "their going on")
-    process.send_signal(signal.SIGTERM)
-    ended(process)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        command.line()
+        pids = processes(script)
+        command.signal(signal.SIGTSTP)
+        eventually(lambda: all(state(pid).startswith("T") for pid in pids), "the stop of all its processes")
+        command.signal(signal.SIGCONT)
+        eventually(lambda: not any(state(pid).startswith("T") for pid in pids), "their going on")
+        command.signal(signal.SIGTERM)
+        command.end()
 
 
 def test_a_closed_stdout_from_the_start_is_status_141(tmp_path: Path) -> None:
@@ -281,14 +280,14 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
 
 def test_watched_it_runs_again_on_a_save(tmp_path: Path) -> None:
     script = written(tmp_path, "flow.py", "print('one')")
-    process = started("--plain", "--watch", script, script, cwd=tmp_path)
-    assert read_line(process) == b"one\n"
-    script.write_text("print('two')")
-    assert read_line(process) == b"two\n"
-    process.send_signal(signal.SIGINT)
-    run = ended(process)
-    assert run.status == 130
-    assert b"sage-tui: run 2, changed: " in run.err
+    with Running("--plain", "--watch", script, script, cwd=tmp_path) as command:
+        assert command.line() == b"one"
+        script.write_text("print('two')")
+        assert command.line() == b"two"
+        command.signal(signal.SIGINT)
+        run = command.end()
+        assert run.status == 130
+        assert b"sage-tui: run 2, changed: " in run.err
 
 
 def test_a_recording_replays_the_same_output(tmp_path: Path) -> None:

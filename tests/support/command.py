@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -52,28 +53,59 @@ def sage_tui(*arguments: str | Path, cwd: Path, stdin: bytes = b"", **changes: s
     return Completed(completed.returncode, completed.stdout, completed.stderr)
 
 
-def started(*arguments: str | Path, cwd: Path, **changes: str) -> subprocess.Popen[bytes]:
-    """Start the command with pipes for its streams."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(**changes),
-    )
+class Running:
+    """The command, started with pipes for its streams; killed at the end of the `with` block if it still runs."""
 
+    def __init__(self, *arguments: str | Path, cwd: Path, **changes: str) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(**changes),
+        )
+        self._read = bytearray()
 
-def read_line(process: subprocess.Popen[bytes]) -> bytes:
-    """The next line of its stdout."""
-    assert process.stdout is not None
-    return process.stdout.readline()
+    def __enter__(self) -> Running:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
 
-def ended(process: subprocess.Popen[bytes]) -> Completed:
-    """Wait for the end of a started command."""
-    out, err = process.communicate(timeout=PATIENCE)
-    return Completed(process.returncode, out, err)
+    @property
+    def _stdout(self) -> int:
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+    def line(self) -> bytes:
+        """The next line of stdout."""
+        deadline = time.monotonic() + PATIENCE
+        while b"\n" not in self._read:
+            ready, _, _ = select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"no line on stdout within {PATIENCE} s, only {bytes(self._read)!r}"
+            piece = os.read(self._stdout, 65536)
+            assert piece, f"stdout ended after {bytes(self._read)!r}"
+            self._read += piece
+        line, _, rest = bytes(self._read).partition(b"\n")
+        self._read[:] = rest
+        return line
+
+    def close_stdout(self) -> None:
+        """Read no more."""
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process.stdout = None
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the command, and to nobody else."""
+        self.process.send_signal(signum)
+
+    def end(self) -> Completed:
+        """Wait for its end; what it printed since the last `line`."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return Completed(self.process.returncode, bytes(self._read) + (out or b""), err)
 
 
 def processes(mark: str | Path) -> list[int]:
