@@ -59,6 +59,7 @@ class Job:
         self.failure: BaseException | None = None
         self.stopping = False
         self.closing = False
+        self.looping = any(edge.feedback for edge in graph.edges)
         self.clock: Callable[[], float] = runtime.clock
         self.gate: Gate = runtime.gate
         self.failures = Failures(pipeline, runtime.publisher.publish)

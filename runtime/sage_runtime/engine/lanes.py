@@ -40,7 +40,7 @@ class Bell:
         no ring is lost. It may return without reason.
         """
         self.waiters.append(self._token)
-        if not awake() and self._token.acquire(timeout=timeout):
+        if not awake() and self._token.acquire(True, timeout):
             return
         try:
             self.waiters.pop()
@@ -94,7 +94,7 @@ class Lane:
         if wanted > self.capacity:
             self.capacity = wanted
         elif 4 * wanted <= self.capacity:
-            self.capacity //= 2
+            self.capacity = 2 * wanted
 
     def wait_for_room(self, give_up: Callable[[], bool]) -> None:
         """On a producer's thread: block while the lane is full, unless `give_up()` holds."""

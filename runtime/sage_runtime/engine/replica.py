@@ -37,7 +37,11 @@ _GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 def allowed_batch(last: int, count: int, seconds: float) -> int:
     """How many records the next batch may have, after one limited to `last` that had `count` and took `seconds`."""
     fitting = int(BATCH_SECONDS * count / seconds) if seconds > 0.0 else MAX_CAPACITY
-    return max(1, min(MAX_CAPACITY, fitting, last * 4))
+    if fitting > 4 * last:
+        fitting = 4 * last
+    if fitting > MAX_CAPACITY:
+        return MAX_CAPACITY
+    return fitting or 1
 
 
 class JobView(Protocol):
@@ -46,6 +50,7 @@ class JobView(Protocol):
     id: str
     stopping: bool
     closing: bool
+    looping: bool
     gate: Gate
     failures: Failures
     follower: Follower
@@ -250,7 +255,8 @@ class OperatorReplica(Replica):
             rested = True
             for port in self._ports:
                 if port.lane.records and self._may_take(port.lane):
-                    now = self._batch(port, now)
+                    alone = len(port.lane.records) == 1 and self.tap is None
+                    now = self._single(port, now) if alone else self._batch(port, now)
                     rested = False
             if rested:
                 now = self._rest_until_news(now)
@@ -273,7 +279,7 @@ class OperatorReplica(Replica):
                 return True
             if lane.producers:
                 ended = False
-        return ended or self.job.stopping or self.job.at_rest()
+        return ended or self.job.stopping or (self.job.looping and self.job.at_rest())
 
     def _rest_until_news(self, now: float) -> float | None:
         """Sleep until there are records, and return the time then; None if there will be none."""
@@ -284,14 +290,14 @@ class OperatorReplica(Replica):
             self.bell.wait(self._news)
             if self.job.stopping:
                 return None
-            over = not any(lane.producers for lane in lanes)  # asked first: a producer ends after its last record
-            if over and not any(lane.records for lane in lanes):
-                return None
             for lane in lanes:
                 if lane.records and self._may_take(lane):
                     now = self._clock()
                     meter.switch(BUSY, now)
                     return now
+            over = not any(lane.producers for lane in lanes)  # asked first: a producer ends after its last record
+            if over and not any(lane.records for lane in lanes):
+                return None
 
     # --- working -----------------------------------------------------------------------------------------------------
 
@@ -327,6 +333,24 @@ class OperatorReplica(Replica):
         meter.done += 1
         self._adapt(worked, now - began)
         return now
+
+    def _single(self, port: Port, began: float) -> float:
+        """As `_batch`, for a record that arrived alone: the shortest way from its arrival to the next thread."""
+        lane = port.lane
+        if lane.feedback or self.job.follower.active:
+            return self._batch(port, began)
+        meter = self.meter
+        meter.taken += 1
+        surplus = port.loop(iter(lane.take(1)), self.outputs.send, self.failed)
+        now = self._clock()
+        meter.latency.add(now - began)
+        meter.records_in += 1
+        if self._gives:
+            meter.records_out += 1 + surplus
+        meter.done += 1
+        if now - began > SLOW or self._slow:
+            self._adapt(1, now - began)
+        return self._clock() if self.outputs.room() else now
 
     def _one(self, port: Port, entry: Any, began: float) -> float:
         """Run one record: timed, counted at once, and looked at where somebody inspects or follows."""
@@ -389,7 +413,8 @@ class OperatorReplica(Replica):
         if lane.feedback and self.permits:
             self.permits.pop()
             return 1
-        return min(self._limit, self.outputs.capacity)
+        capacity = self.outputs.capacity
+        return min(self._limit, capacity)
 
     def _put_back(self, lane: Lane) -> int:
         """Return what an interruption left over to the lane; how many those were."""
@@ -405,6 +430,8 @@ class OperatorReplica(Replica):
         """Choose the next batch's size and pace, and how much may queue here, by what the last batch took."""
         if count > 0:
             self._slow = seconds > SLOW * count
-            self._limit = limit = allowed_batch(self._limit, count, seconds)
-            for lane in self.lanes:
-                lane.fit(limit)
+            limit = allowed_batch(self._limit, count, seconds)
+            if limit != self._limit:
+                self._limit = limit
+                for lane in self.lanes:
+                    lane.fit(limit)
