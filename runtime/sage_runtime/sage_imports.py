@@ -92,13 +92,12 @@ class ServedModule(ModuleType):
         self.__dict__["_file_on_disk"] = file
         if file is None:
             return False
-        folders = self.__dict__.get("__path__")
         self.__dict__["__file__"] = str(file)
+        before = dict(self.__dict__)
         exec(compile(file.read_bytes(), str(file), "exec"), self.__dict__)
         for name in TABLE[self.__name__]:
             self.__dict__.pop(name, None)
-        if folders is not None:
-            self.__dict__["__path__"] = folders
+        self.__dict__.update(before)
         return True
 
 

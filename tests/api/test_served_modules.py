@@ -137,12 +137,13 @@ def test_a_package_we_serve_has_its_children_on_disk(tmp_path: Path) -> None:
 
 
 def test_names_that_we_lack_come_from_the_file_on_disk_and_ours_stay(tmp_path: Path) -> None:
-    write(tmp_path, {"sage/stream/datastream.py": "class DataStream: pass\nclass Extra: base = DataStream\n"})
+    write(tmp_path, {"sage/stream/__init__.py": "DataStream = ConnectedStreams = 'theirs'\nextra = 'from disk'\n"})
     sys.path.insert(0, str(tmp_path))
-    module = importlib.import_module("sage.stream.datastream")
-    ours = module.DataStream
-    assert module.Extra.__name__ == "Extra"
-    assert module.DataStream is ours
+    module = importlib.import_module("sage.stream")
+    with mock.patch("sage.stream.DataStream", "patched"):
+        assert module.extra == "from disk"
+        assert module.DataStream == "patched"
+    assert module.ConnectedStreams.__name__ == "ConnectedStreams"
 
 
 @pytest.mark.parametrize(

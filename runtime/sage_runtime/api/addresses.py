@@ -111,7 +111,7 @@ _OUTPUT_PATHS = _of(
     "initialize_sage_paths",
 )
 _HOOKS = _of("hooks", "register_kernel_exception_handler_hook", "get_registered_exception_handler_hook")
-_FACADE = _of("facade", "create", "submit", "run", "call", "_get_runtime_backend")
+_FACADE = _of("facade", "create", "submit", "run", "call", "_get_runtime_backend", "_resolve_flow_for_backend")
 
 _ERA_1_LOCAL = _of("environments", "LocalEnvironment")
 _ERA_1_REMOTE = _of("environments", "RemoteEnvironment")

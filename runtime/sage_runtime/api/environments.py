@@ -94,8 +94,10 @@ class FlowNetEnvironment(BaseEnvironment):
         scheduler: Any = None,
         placement_policy: str | None = None,
         enable_monitoring: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(name, config, scheduler=scheduler, enable_monitoring=enable_monitoring)
+        self.config.update(kwargs)
         self.placement_policy = placement_policy
 
     def submit(self, autostop: bool = False) -> str:

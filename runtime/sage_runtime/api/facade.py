@@ -106,10 +106,17 @@ def _get_runtime_backend() -> Any:
     return get_runtime_backend()
 
 
+def _resolve_flow_for_backend(flow: Any) -> Any:
+    return flow
+
+
+def _patched(name: str) -> Any:
+    """A function of this module, through the address where scripts patch it."""
+    return getattr(sys.modules.get("sage.kernel.facade"), name, globals()[name])
+
+
 def _backend() -> Any:
-    """The backend, through the address that scripts patch."""
-    served = sys.modules.get("sage.kernel.facade")
-    return (served._get_runtime_backend if served is not None else _get_runtime_backend)()
+    return _patched("_get_runtime_backend")()
 
 
 def create(actor_class: type[Any], *args: Any, actor_config: Any = None, **kwargs: Any) -> Any:
@@ -119,13 +126,14 @@ def create(actor_class: type[Any], *args: Any, actor_config: Any = None, **kwarg
 
 def submit(flow_obj: Any, *, ingress: Any = None, egress: Any = None, run_config: Any = None) -> Any:
     """A flow made ready; `call` runs it."""
-    return _backend().submit(flow_obj, ingress=ingress, egress=egress, run_config=run_config)
+    flow = _patched("_resolve_flow_for_backend")(flow_obj)
+    return _backend().submit(flow, ingress=ingress, egress=egress, run_config=run_config)
 
 
 def run(flow_obj: Any, *args: Any, **kwargs: Any) -> Any:
     """A flow's output for an input; raises what the flow raises."""
     _backend()
-    return FlowHandle(flow_obj).call(*args, **kwargs)
+    return FlowHandle(_patched("_resolve_flow_for_backend")(flow_obj)).call(*args, **kwargs)
 
 
 def call(flow_ref: Any, *args: Any, **kwargs: Any) -> Any:
