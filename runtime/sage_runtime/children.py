@@ -85,7 +85,7 @@ class Children:
 
     def _before_child(self, arguments: tuple[Any, ...]) -> None:
         if self._ours:
-            self._capture.finish_own()
+            self._capture.streams.finish_own()
             self._bus.flush(acknowledged=True, timeout=FLUSH_SECONDS)
 
     def _before_input(self, arguments: tuple[Any, ...]) -> None:
@@ -116,16 +116,15 @@ class Children:
         spawn.get_preparation_data = get_preparation_data
 
     def _before_fork(self) -> None:
-        deferred = self._bus.deferred
-        if self._ours and deferred is not None:
-            deferred.retire()
+        if self._ours:
+            self._capture.streams.write_whole_again()
 
     def _after_fork(self) -> None:
         if not self._ours:
             return
         self._ours = False
         self._bus.abandon()
-        self._capture.release()
+        self._capture.streams.release()
         for descriptor in self._descriptors:
             try:
                 os.close(descriptor)

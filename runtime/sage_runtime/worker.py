@@ -218,7 +218,7 @@ class Worker:
             except (OSError, ValueError, AttributeError):  # the script has put its own there, or closed it
                 pass
         self._bus.finish_lines()
-        self._capture.release()
+        self._capture.streams.release()
         self._bus.close(_CLOSE_SECONDS)
         self._faults.close()
         if self._gone:
