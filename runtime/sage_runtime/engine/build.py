@@ -1,4 +1,4 @@
-"""From a logical graph to replicas that are ready to start: contexts, functions, lanes and loops."""
+"""From a logical graph to services and replicas that are ready to start: contexts, functions, lanes and loops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from sage_runtime.attribution import attributed
 from sage_runtime.engine.calls import CallService
-from sage_runtime.engine.context import OperatorContext
+from sage_runtime.engine.consumer import ConsumerReplica, Port
+from sage_runtime.engine.context import OperatorContext, ServiceContext
 from sage_runtime.engine.lanes import Bell, Lane
 from sage_runtime.engine.loops import (
     Loop,
@@ -24,10 +25,12 @@ from sage_runtime.engine.loops import (
 )
 from sage_runtime.engine.meters import Meter
 from sage_runtime.engine.owner import Owner
-from sage_runtime.engine.replica import JobView, OperatorReplica, Port, Replica, ReplicaParts
+from sage_runtime.engine.replica import JobView, Replica, ReplicaParts
 from sage_runtime.engine.routes import Outputs, Route
 from sage_runtime.engine.services import Service
 from sage_runtime.engine.source import SourceReplica
+from sage_runtime.engine.waits import Waits
+from sage_runtime.events import EdgeInfo, OperatorInfo, PipelineSubmitted, ServiceInfo
 from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec
 
 
@@ -37,6 +40,43 @@ class ConstructionError(Exception):
     def __init__(self, operator: str) -> None:
         super().__init__(operator)
         self.operator = operator
+
+
+def describe(pipeline: str, graph: Graph) -> PipelineSubmitted:
+    """The event that tells what a graph is."""
+    return PipelineSubmitted(
+        pipeline=pipeline,
+        name=graph.name,
+        era=graph.era,
+        operators=tuple(
+            OperatorInfo(o.id, o.name, o.kind, o.class_name, o.parallelism, o.file, o.line) for o in graph.operators
+        ),
+        edges=tuple(EdgeInfo(e.id, e.source, e.target, e.input, e.partition, e.feedback) for e in graph.edges),
+        services=tuple(ServiceInfo(s.name, s.class_name, s.file, s.line) for s in graph.services),
+    )
+
+
+def build_services(job: JobView, graph: Graph, folder: str, waits: Waits) -> dict[str, Service]:
+    """All services of a graph by name, with their contexts, none started."""
+    services = {
+        spec.name: Service(
+            spec, job.id, graph.era, clock=job.clock, publish=job.publish, failures=job.failures, waits=waits
+        )
+        for spec in graph.services
+    }
+    for service in services.values():
+        service.connect(
+            ServiceContext(
+                service=service.name,
+                pipeline=job.id,
+                env_name=graph.name,
+                env_base_dir=folder,
+                era=graph.era,
+                call_service=CallService(services, service.owner, graph.era),
+                call_service_async=CallService(services, service.owner, graph.era, asynchronous=True),
+            )
+        )
+    return services
 
 
 def build_replicas(job: JobView, graph: Graph, services: Mapping[str, Service], folder: str) -> list[Replica]:
@@ -91,7 +131,7 @@ class _Builder:
             Port(self._lanes[edge.id][index], make_loop(spec, function, context, edge.input, keyed_in, graph.era))
             for edge in graph.inputs[spec.id]
         )
-        replica = OperatorReplica(parts, ports, keyed_in=keyed_in, keyed_out=spec.id in graph.keyed)
+        replica = ConsumerReplica(parts, ports, keyed_in=keyed_in, keyed_out=spec.id in graph.keyed)
         if spec.kind == "sink":
             close = getattr(function, "close", None)
             replica.close = close if callable(close) else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
-from sage_runtime.engine.errors import ServiceStopped
+from sage_runtime.engine.callerrors import no_service
 from sage_runtime.engine.owner import Owner
 
 if TYPE_CHECKING:
@@ -217,15 +217,8 @@ class CallService:
         """What performs a call of a service, and for whom; `RuntimeError` if there is none of that name."""
         service = self._services.get(name)
         if service is None:
-            if self._era == 3:
-                raise RuntimeError(f"Service {name!r} is not registered in this environment")
-            raise RuntimeError(f"Service queue not available for service: {name}")
+            raise no_service(self._era, name)
         return service.call_async if self._asynchronous else service.call, self._owner
-
-
-def stopped(service: str) -> ServiceStopped:
-    """The error of a call that nobody will answer."""
-    return ServiceStopped(f"service {service!r} has stopped")
 
 
 def on_own_thread(owner: Owner) -> bool:

@@ -6,27 +6,18 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sage_runtime.engine.build import ConstructionError, build_replicas
-from sage_runtime.engine.calls import CallService
-from sage_runtime.engine.context import ServiceContext
+from sage_runtime.engine.build import ConstructionError, build_replicas, build_services, describe
+from sage_runtime.engine.consumer import ConsumerReplica
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.lanes import Lane
-from sage_runtime.engine.replica import OperatorReplica, Replica
+from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
 from sage_runtime.engine.source import SourceReplica
 from sage_runtime.engine.stats import OperatorSampler, ServiceSampler
 from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.engine.waits import Waits
-from sage_runtime.events import (
-    EdgeInfo,
-    Event,
-    Notice,
-    OperatorInfo,
-    PipelineFinished,
-    PipelineSubmitted,
-    ServiceInfo,
-)
+from sage_runtime.events import Event, Notice, PipelineFinished
 from sage_runtime.graph import Graph
 
 if TYPE_CHECKING:
@@ -93,7 +84,7 @@ class Job:
 
     def start(self) -> None:
         """Construct services and functions, then start everything. Raises what a function's constructor raised."""
-        self.publish(self._description())
+        self.publish(describe(self.id, self.graph))
         try:
             self._make_services()
             self.replicas = build_replicas(self, self.graph, self._services, self._runtime.logs)
@@ -262,7 +253,7 @@ class Job:
         """The gate was closed or opened: sources and the consumers of feedback look at it."""
         self._poke_sources()
         for replica in self.replicas:
-            if isinstance(replica, OperatorReplica) and not self.gate.closed:
+            if isinstance(replica, ConsumerReplica) and not self.gate.closed:
                 replica.permits.clear()
         for lane in self._loops:
             lane.bell.ring()
@@ -270,7 +261,7 @@ class Job:
     def release_held(self) -> bool:
         """Let one record that the closed gate holds on a feedback edge pass; false if there is none."""
         for replica in self.replicas:
-            if isinstance(replica, OperatorReplica):
+            if isinstance(replica, ConsumerReplica):
                 held = sum(len(lane.records) for lane in replica.lanes if lane.feedback)
                 if held > len(replica.permits):
                     replica.permits.append(True)
@@ -284,52 +275,13 @@ class Job:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _description(self) -> PipelineSubmitted:
-        graph = self.graph
-        return PipelineSubmitted(
-            pipeline=self.id,
-            name=graph.name,
-            era=graph.era,
-            operators=tuple(
-                OperatorInfo(o.id, o.name, o.kind, o.class_name, o.parallelism, o.file, o.line) for o in graph.operators
-            ),
-            edges=tuple(EdgeInfo(e.id, e.source, e.target, e.input, e.partition, e.feedback) for e in graph.edges),
-            services=tuple(ServiceInfo(s.name, s.class_name, s.file, s.line) for s in graph.services),
-        )
-
     def _make_services(self) -> None:
         """Make all services, one after the other unless one calls another meanwhile; each on its own thread."""
-        waits = Waits(self._warn_of_cycle)
-        self._services = {
-            spec.name: Service(
-                spec,
-                self.id,
-                self.graph.era,
-                clock=self.clock,
-                publish=self.publish,
-                failures=self.failures,
-                waits=waits,
-            )
-            for spec in self.graph.services
-        }
-        for service in self._services.values():
-            service.connect(self._context_of(service))
+        self._services = build_services(self, self.graph, self._runtime.logs, Waits(self._warn_of_cycle))
         self._service_samplers = [ServiceSampler(service) for service in self._services.values()]
         for service in self._services.values():
             service.start()
             service.ready.wait()
-
-    def _context_of(self, service: Service) -> ServiceContext:
-        era = self.graph.era
-        return ServiceContext(
-            service=service.name,
-            pipeline=self.id,
-            env_name=self.graph.name,
-            env_base_dir=self._runtime.logs,
-            era=era,
-            call_service=CallService(self._services, service.owner, era),
-            call_service_async=CallService(self._services, service.owner, era, asynchronous=True),
-        )
 
     def _prepare(self) -> None:
         self._lanes = [lane for replica in self.replicas for lane in replica.lanes]

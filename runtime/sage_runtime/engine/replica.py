@@ -1,12 +1,9 @@
-"""One replica of an operator on its own thread: takes batches out of its lanes and runs them through the loop."""
+"""What the replicas of all operators share: a thread, a meter, and an end that comes once."""
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -16,22 +13,16 @@ from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.lanes import MAX_CAPACITY, Bell, Lane
-from sage_runtime.engine.loops import Loop
 from sage_runtime.engine.meters import BUSY, IDLE, Meter
 from sage_runtime.engine.owner import Owner
-from sage_runtime.engine.routes import Outputs, Traced
-from sage_runtime.engine.taps import Follower, Tap, copying, tracing
-from sage_runtime.events import Event, Trace
+from sage_runtime.engine.routes import Outputs
+from sage_runtime.engine.taps import Follower, Tap
+from sage_runtime.events import Event
 from sage_runtime.graph import OperatorSpec
 from sage_runtime.preview import preview
 
 BATCH_SECONDS = 0.05
 """A batch takes about this long at most, so that counters are fresh and a stop or an inspection takes effect."""
-
-SLOW = 50e-6
-"""Seconds a record from which on every record is timed; below it, one in each batch."""
-
-_GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def allowed_batch(last: int, count: int, seconds: float) -> int:
@@ -186,252 +177,3 @@ class Replica:
             self.meter.errors += 1
             self.job.failures.record(self.spec.id, "operator", error)
             self.job.operator_failed(error)
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One incoming edge of a replica: its lane, and the loop that its records go through."""
-
-    lane: Lane
-    loop: Loop
-
-
-class OperatorReplica(Replica):
-    """A replica of an operator with inputs.
-
-    `permits` holds one item for each record of a feedback lane that may pass the closed gate.
-    """
-
-    def __init__(self, parts: ReplicaParts, ports: tuple[Port, ...], *, keyed_in: bool, keyed_out: bool) -> None:
-        super().__init__(parts)
-        self.lanes = tuple(port.lane for port in ports)
-        self.permits: list[bool] = []
-        self._ports = ports
-        self._keyed_in = keyed_in
-        self._keyed_out = keyed_out
-        self._gives = self.spec.kind != "sink"
-        self._limit = 1
-        self._slow = True
-        self._records: Iterator[Any] | None = None
-        self._since: float | None = None
-        self._lock = threading.Lock()
-        self._interrupted = False
-        self._rest: list[Any] = []
-
-    @property
-    def in_hand(self) -> int:
-        """Records taken out of the lanes that have not begun yet."""
-        records: Any = self._records
-        return records.__length_hint__() if records is not None else 0
-
-    @property
-    def since(self) -> float | None:
-        """When its batch began, `None` between batches."""
-        return self._since
-
-    def interrupt(self) -> None:
-        """Put back what it has in hand and not begun: taking the rest from its iterator is one step under the GIL."""
-        if not _GIL:
-            return
-        with self._lock:
-            records = self._records
-            if records is not None:
-                self._interrupted = True
-                self._rest += records
-
-    def drop_rest(self) -> None:
-        """On its own thread: begin no more of the records in hand."""
-        if self._records is not None:
-            deque(self._records, maxlen=0)
-
-    def run(self) -> None:
-        """Take from whichever lane has records until all have ended.
-
-        One reading of the clock ends one thing and begins the next: what lies between a record's arrival and the next
-        thread's start is the latency of a pipeline.
-        """
-        now: float | None = self._clock()
-        while now is not None and not self.job.stopping:
-            rested = True
-            for port in self._ports:
-                if port.lane.records and self._may_take(port.lane):
-                    alone = len(port.lane.records) == 1 and self.tap is None
-                    now = self._single(port, now) if alone else self._batch(port, now)
-                    rested = False
-            if rested:
-                now = self._rest_until_news(now)
-
-    # --- waiting -----------------------------------------------------------------------------------------------------
-
-    def _may_take(self, lane: Lane) -> bool:
-        if not lane.feedback or not self.job.gate.closed or self.permits:
-            return True
-        if self.job.gate.claim():
-            self.permits.append(True)
-            return True
-        return False
-
-    def _news(self) -> bool:
-        """Whether there is something to look at."""
-        ended = True
-        for lane in self.lanes:
-            if lane.records and self._may_take(lane):
-                return True
-            if lane.producers:
-                ended = False
-        return ended or self.job.stopping or (self.job.looping and self.job.at_rest())
-
-    def _rest_until_news(self, now: float) -> float | None:
-        """Sleep until there are records, and return the time then; None if there will be none."""
-        meter, lanes = self.meter, self.lanes
-        meter.switch(IDLE, now)
-        meter.note_cpu()
-        while True:
-            self.bell.wait(self._news)
-            if self.job.stopping:
-                return None
-            for lane in lanes:
-                if lane.records and self._may_take(lane):
-                    now = self._clock()
-                    meter.switch(BUSY, now)
-                    return now
-            over = not any(lane.producers for lane in lanes)  # asked first: a producer ends after its last record
-            if over and not any(lane.records for lane in lanes):
-                return None
-
-    # --- working -----------------------------------------------------------------------------------------------------
-
-    def _batch(self, port: Port, began: float) -> float:
-        """Take a batch and run it: its first record timed and looked at, the rest at full speed unless it is slow.
-
-        `began` is the time now; returns the time at the end.
-        """
-        meter, clock, lane, room = self.meter, self._clock, port.lane, self.outputs.room
-        meter.taken += 1  # before the take, so that nobody finds the lane empty and this replica at rest
-        batch = lane.take(self._allowed(lane))
-        self._records = records = iter(batch)
-        self._since = now = began
-        if self._slow or (self.job.follower.active and any(type(entry) is Traced for entry in batch)):
-            for entry in records:
-                now = self._one(port, entry, now)
-                if room():
-                    now = clock()
-            self._records = None
-            worked = len(batch) - self._put_back(lane)
-        else:
-            self._one(port, next(records), clock())
-            surplus = port.loop(records, self.outputs.send, self.failed)
-            self._records = None
-            worked = len(batch) - self._put_back(lane)
-            meter.records_in += worked - 1
-            if self._gives:
-                meter.records_out += worked - 1 + surplus
-            now = clock()
-            if room():
-                now = clock()
-        self._since = None
-        meter.done += 1
-        self._adapt(worked, now - began)
-        return now
-
-    def _single(self, port: Port, began: float) -> float:
-        """As `_batch`, for a record that arrived alone: the shortest way from its arrival to the next thread."""
-        lane = port.lane
-        if lane.feedback or self.job.follower.active:
-            return self._batch(port, began)
-        meter = self.meter
-        meter.taken += 1
-        surplus = port.loop(iter(lane.take(1)), self.outputs.send, self.failed)
-        now = self._clock()
-        meter.latency.add(now - began)
-        meter.records_in += 1
-        if self._gives:
-            meter.records_out += 1 + surplus
-        meter.done += 1
-        if now - began > SLOW or self._slow:
-            self._adapt(1, now - began)
-        return self._clock() if self.outputs.room() else now
-
-    def _one(self, port: Port, entry: Any, began: float) -> float:
-        """Run one record: timed, counted at once, and looked at where somebody inspects or follows."""
-        meter = self.meter
-        if type(entry) is Traced:
-            surplus = self._traced(port, entry)
-        elif self.tap is not None:
-            surplus = self._tapped(port, entry, self.tap)
-        else:
-            surplus = port.loop(iter((entry,)), self.outputs.send, self.failed)
-        now = self._clock()
-        meter.latency.add(now - began)
-        meter.records_in += 1
-        if self._gives:
-            meter.records_out += 1 + surplus
-        return now
-
-    def _tapped(self, port: Port, entry: Any, tap: Tap) -> int:
-        tap.offer("in", entry[1] if self._keyed_in else entry, self.meter.records_in + 1)
-        results: list[Any] = []
-        surplus = port.loop(iter((entry,)), copying(self.outputs.send, results), self.failed)
-        for number, result in enumerate(results, self.meter.records_out + 1):
-            tap.offer("out", result[1] if self._keyed_out else result, number)
-        return surplus
-
-    def _traced(self, port: Port, traced: Traced) -> int:
-        clock, outputs, follower = self._clock, self.outputs, self.job.follower
-
-        def wrap(result: Any) -> Any:
-            if not outputs.copies:
-                return result
-            follower.enter(outputs.copies)
-            return Traced(result, traced.trace, clock())
-
-        before = preview(traced.entry[1] if self._keyed_in else traced.entry)
-        results: list[Any] = []
-        calls: list[int] = []
-        self.owner.calls = calls
-        began = clock()
-        surplus = port.loop(iter((traced.entry,)), tracing(outputs.send, results, wrap), self.failed)
-        duration = clock() - began
-        self.owner.calls = None
-        self.job.publish(
-            Trace(
-                trace=traced.trace,
-                pipeline=self.job.id,
-                operator=self.spec.id,
-                before=before,
-                after=tuple(preview(result[1] if self._keyed_out else result) for result in results),
-                waited=began - traced.since,
-                duration=duration,
-                calls=tuple(calls),
-            )
-        )
-        follower.leave()
-        return surplus
-
-    def _allowed(self, lane: Lane) -> int:
-        """How many records the next batch may have: one for a permit while the gate holds a feedback lane."""
-        if lane.feedback and self.permits:
-            self.permits.pop()
-            return 1
-        capacity = self.outputs.capacity
-        return min(self._limit, capacity)
-
-    def _put_back(self, lane: Lane) -> int:
-        """Return what an interruption left over to the lane; how many those were."""
-        if not self._interrupted:
-            return 0
-        with self._lock:
-            rest, self._rest = self._rest, []
-            self._interrupted = False
-        lane.records[:0] = rest
-        return len(rest)
-
-    def _adapt(self, count: int, seconds: float) -> None:
-        """Choose the next batch's size and pace, and how much may queue here, by what the last batch took."""
-        if count > 0:
-            self._slow = seconds > SLOW * count
-            limit = allowed_batch(self._limit, count, seconds)
-            if limit != self._limit:
-                self._limit = limit
-                for lane in self.lanes:
-                    lane.fit(limit)

@@ -12,10 +12,18 @@ from queue import SimpleQueue
 from typing import Any
 
 from sage_runtime.attribution import set_source
+from sage_runtime.engine.callerrors import (
+    BrokenServiceError,
+    NoMethodError,
+    TooLateError,
+    passed_on,
+    stopped,
+    timed_out,
+)
 from sage_runtime.engine.callmeters import CallMeters
-from sage_runtime.engine.calls import AsyncRequest, Era3Future, Request, ServiceFuture, SyncRequest, stopped
+from sage_runtime.engine.calls import AsyncRequest, Era3Future, Request, ServiceFuture, SyncRequest
 from sage_runtime.engine.context import ServiceContext
-from sage_runtime.engine.errors import EngineError, ServiceStopped
+from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.owner import Owner
@@ -301,12 +309,12 @@ class Service:
         duration: float | None = None
         try:
             if request.timeout is not None and began > request.called + request.timeout:
-                raise _TooLateError
+                raise TooLateError
             name = request.method
             method = getattr(self._instance, name, None) if name is not None else None
             result = (method or self._method(request))(*request.args, **request.kwargs)
             duration = clock() - began
-        except _TooLateError:
+        except TooLateError:
             raised = error = self._timeout_error(request)
         except BaseException as caught:  # noqa: BLE001 - whatever user code raises is recorded and goes to the caller
             duration = clock() - began
@@ -321,7 +329,7 @@ class Service:
 
     def _method(self, request: Request) -> Callable[..., Any]:
         if self._broken is not None:
-            raise _BrokenServiceError from self._broken
+            raise BrokenServiceError from self._broken
         names = DEFAULT_METHODS if request.method is None else (request.method,)
         for name in names:
             method = getattr(self._instance, name, None)
@@ -329,24 +337,20 @@ class Service:
                 request.method = name
                 found: Callable[..., Any] = method
                 return found
-        raise _NoMethodError(names)
+        raise NoMethodError(names)
 
     def _failed(self, request: Request, raised: BaseException) -> tuple[BaseException, BaseException]:
         """Record what a call raised: what that was, and what its caller gets by the rules of the era."""
-        if isinstance(raised, _BrokenServiceError):
+        if isinstance(raised, BrokenServiceError):
             raised = self._broken or raised
-        elif isinstance(raised, _NoMethodError):
+        elif isinstance(raised, NoMethodError):
             missing = raised.of_era(self._era, self.name)
             return missing, missing
         elif not (self._closed and isinstance(raised, ServiceStopped)):
             self._failures.record(
                 self.name, "service", raised, partial(preview_arguments, request.args, request.kwargs)
             )
-        if self._era == 3 or isinstance(raised, EngineError):
-            return raised, raised
-        error = RuntimeError(f"Service call failed: {exception_message(raised)}")
-        error.__cause__ = raised
-        return raised, error
+        return raised, passed_on(raised, self._era)
 
     def _end(self) -> None:
         """Run `stop`, then `cleanup` or `close`."""
@@ -414,31 +418,8 @@ class Service:
         return self._meters.left_out()
 
     def _timeout_error(self, request: Request) -> TimeoutError:
-        method = request.method or DEFAULT_METHODS[0]
-        return TimeoutError(f"Service call timeout after {request.timeout:g}s: {self.name}.{method}")
+        return timed_out(self.name, request.method or DEFAULT_METHODS[0], request.timeout)
 
     def _late_error(self, request: Request) -> BaseException:
         """Why the caller did not get the answer."""
         return stopped(self.name) if self._closed else self._timeout_error(request)
-
-
-class _TooLateError(Exception):
-    """The call's time was up before it began."""
-
-
-class _BrokenServiceError(Exception):
-    """The service could not be made."""
-
-
-class _NoMethodError(Exception):
-    """The service has none of these methods."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(names)
-        self._names = names
-
-    def of_era(self, era: int, service: str) -> Exception:
-        """What the caller gets."""
-        if era == 3:
-            return AttributeError(f"Service {service!r} does not expose a callable method for {list(self._names)}.")
-        return RuntimeError(f"Service call failed: Service {service!r} does not have method {self._names[0]!r}")
