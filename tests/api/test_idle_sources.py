@@ -25,26 +25,49 @@ def source(watcher: Patience, execute: Callable[[], Any], *, batch: bool = False
     return watched
 
 
+def waiting_on(*, records: int = 0, taken: int = 0) -> Any:
+    """A job with records in a lane or in an operator."""
+    replica = SimpleNamespace(
+        lanes=[SimpleNamespace(records=[None] * records)], meter=SimpleNamespace(taken=taken, done=0)
+    )
+    return SimpleNamespace(replicas=[replica])
+
+
+@pytest.fixture
+def watcher() -> Patience:
+    watcher = Patience()
+    watcher.job = waiting_on()
+    return watcher
+
+
 def ended(value: Any) -> bool:
     return isinstance(value, EndOfStream)
 
 
-def test_a_source_ends_after_a_thousand_times_nothing() -> None:
-    ask = source(Patience(), lambda: None)
+def test_a_source_ends_after_a_thousand_times_nothing(watcher: Patience) -> None:
+    ask = source(watcher, lambda: None)
     answers = [ask() for _ in range(ROUNDS + 1)]
     assert not any(map(ended, answers[:-1]))
     assert ended(answers[-1])
 
 
-def test_a_record_starts_the_count_again() -> None:
+def test_a_record_starts_the_count_again(watcher: Patience) -> None:
     values = iter([None] * ROUNDS + [1] + [None] * (ROUNDS + 1))
-    ask = source(Patience(), lambda: next(values))
+    ask = source(watcher, lambda: next(values))
     answers = [ask() for _ in range(2 * ROUNDS + 2)]
     assert [ended(answer) for answer in answers] == [False] * (2 * ROUNDS + 1) + [True]
 
 
-def test_a_source_waits_for_the_others() -> None:
-    watcher = Patience()
+@pytest.mark.parametrize("job", [None, waiting_on(records=1), waiting_on(taken=1)])
+def test_a_source_waits_for_the_records_that_are_on_their_way(watcher: Patience, job: Any) -> None:
+    watcher.job = job
+    ask = source(watcher, lambda: None)
+    assert not any(ended(ask()) for _ in range(3 * ROUNDS))
+    watcher.job = waiting_on()
+    assert any(ended(ask()) for _ in range(ROUNDS + 1))
+
+
+def test_a_source_waits_for_the_others(watcher: Patience) -> None:
     idle, busy = source(watcher, lambda: None), source(watcher, iter([1, None]).__next__, batch=True)
     assert not any(ended(idle()) for _ in range(2 * ROUNDS))
     busy()
@@ -53,8 +76,7 @@ def test_a_source_waits_for_the_others() -> None:
     assert ended(idle())
 
 
-def test_a_source_that_raised_is_not_waited_for() -> None:
-    watcher = Patience()
+def test_a_source_that_raised_is_not_waited_for(watcher: Patience) -> None:
     idle, broken = source(watcher, lambda: None), source(watcher, [].pop)
     with pytest.raises(IndexError):
         broken()
@@ -83,6 +105,6 @@ def test_only_era_3_with_autostop_gives_up() -> None:
     late, early = RuntimeLocalEnvironment(), LocalEnvironment()
     for env in (late, early):
         env.from_source(Dry, delay=5.0)
-    assert build_graph(late, autostop=True).operators[0].idle_delay == 0.01
+    assert (late.era.gives_up_idle_sources, early.era.gives_up_idle_sources) == (True, False)
+    assert build_graph(late, Patience()).operators[0].idle_delay == 0.01
     assert build_graph(late).operators[0].idle_delay == 5.0
-    assert build_graph(early, autostop=True).operators[0].delay == 5.0

@@ -203,13 +203,18 @@ class BaseEnvironment:
             Exception: what a function's constructor raised; in era 3, with `autostop`, what failed the pipeline.
         """
         from sage_runtime.api.jobs import JobManager
+        from sage_runtime.api.patience import Patience
         from sage_runtime.api.pipeline import build_graph
 
         runtime = engine.current()
         self._announce_logs(runtime.logs)
-        graph = build_graph(self, autostop)
+        streaming = any(step.kind == "source" for step in self.pipeline)
+        patience = Patience() if autostop and streaming and self.era.gives_up_idle_sources else None
+        graph = build_graph(self, patience)
         self.uuid = self.env_uuid = str(uuid.uuid4())
         self._job = runtime.submit(graph)
+        if patience is not None:
+            patience.job = self._job
         JobManager().add(self.env_uuid, self, self._job)
         if autostop:
             self._wait_for_completion()

@@ -26,15 +26,13 @@ if TYPE_CHECKING:
     from sage_runtime.engine.context import OperatorContext, ServiceContext
 
 
-def build_graph(env: BaseEnvironment, autostop: bool = False) -> Graph:
-    """The graph of all that was built on the environment. With `autostop` its sources may be made to end.
+def build_graph(env: BaseEnvironment, patience: Patience | None = None) -> Graph:
+    """The graph of all that was built on the environment; `patience` may end its sources.
 
     Raises:
         GraphError: a future stream is read but was never filled, or the graph does not hold together.
     """
     steps = [step for step in env.pipeline if not isinstance(step, FutureTransformation)]
-    streaming = any(step.kind == "source" for step in steps)
-    patience = Patience() if autostop and streaming and env.era.gives_up_idle_sources else None
     return Graph(
         name=env.name,
         era=env.era.number,
