@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from support.graphs import Collected, Pipeline, Recorder, per_replica, run
 
 from sage_runtime.engine.context import OperatorContext
-from sage_runtime.events import Failure, LeftOut, OperatorStats
+from sage_runtime.engine.runtime import Runtime
+from sage_runtime.events import Failure, LeftOut, Notice, OperatorStats
 from sage_runtime.graph import Partition
 
 
@@ -163,19 +166,21 @@ def plans(draw: st.DrawFn) -> Plan:
 LAPS = 2
 
 
-def run_engine(plan: Plan, recorder: Recorder) -> list[Counter[Item]]:
+def build(plan: Plan, sources: list[Iterable[Item]]) -> tuple[Pipeline, list[Collected]]:
     pipeline = Pipeline()
-    ids = [
-        pipeline.values([Item(n, LAPS) for n in numbers], name=f"source_{i}") for i, numbers in enumerate(plan.sources)
-    ]
+    ids = [pipeline.values(items, name=f"source_{i}") for i, items in enumerate(sources)]
     for kind, parallelism, inputs, partition in plan.operators:
         function = per_replica(KINDS[kind][0])
-        sources = [ids[i] for i in inputs]
-        ids.append(pipeline.add(kind, function, sources, parallelism=parallelism, partition=partition))  # type: ignore[arg-type]
+        origins = [ids[i] for i in inputs]
+        ids.append(pipeline.add(kind, function, origins, parallelism=parallelism, partition=partition))  # type: ignore[arg-type]
     for source, target in plan.loops:
         again = pipeline.add("map", per_replica(Again), ids[source])
         pipeline.connect(again, ids[target], feedback=True)
-    sinks: list[Collected] = [pipeline.sink(ids[source], parallelism=n) for source, n in plan.sinks]
+    return pipeline, [pipeline.sink(ids[source], parallelism=n) for source, n in plan.sinks]
+
+
+def run_engine(plan: Plan, recorder: Recorder) -> list[Counter[Item]]:
+    pipeline, sinks = build(plan, [[Item(n, LAPS) for n in numbers] for numbers in plan.sources])
     job = run(pipeline, recorder)
     assert job.status == "finished"
     assert [sink.closed for sink in sinks] == [n for _, n in plan.sinks]
@@ -216,3 +221,26 @@ def test_every_sink_gets_exactly_the_records_of_the_model(plan: Plan) -> None:
     errors = sum({stats.operator: stats.errors for stats in recorder.of(OperatorStats)}.values())
     left_out = sum(event.count for event in recorder.of(LeftOut))
     assert errors == len(recorder.of(Failure)) + left_out
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans(), st.integers(1, 3000), st.booleans())
+def test_a_stop_at_any_moment_ends_every_thread(plan: Plan, moment: int, drain: bool) -> None:
+    reached = threading.Event()
+
+    def endless() -> Iterator[Item]:
+        for count in itertools.count():
+            if count == moment:
+                reached.set()
+            yield Item(count % 200, 0)
+
+    recorder = Recorder()
+    pipeline, sinks = build(plan, [endless() for _ in plan.sources])
+    job = Runtime(recorder).submit(pipeline.graph())
+    assert reached.wait(10)
+    job.stop(drain=drain)
+    assert job.ended
+    assert job.status == "stopped"
+    assert [failure for failure in recorder.of(Failure) if failure.kind == "worker"] == []
+    assert [sink.closed for sink in sinks] == [n for _, n in plan.sinks]
+    assert recorder.of(Notice) == [], "no thread had to be left behind"

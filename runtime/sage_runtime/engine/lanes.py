@@ -89,12 +89,10 @@ class Lane:
         return batch
 
     def fit(self, batch: int) -> None:
-        """Choose the capacity by what the consumer takes at once: two such batches, and shrink late."""
-        wanted = max(MIN_CAPACITY, min(MAX_CAPACITY, 2 * batch))
-        if wanted > self.capacity:
+        """Choose the capacity by what the consumer takes at once: two such batches, a power of two; shrink late."""
+        wanted = max(MIN_CAPACITY, min(MAX_CAPACITY, 1 << (2 * batch - 1).bit_length()))
+        if wanted > self.capacity or 4 * wanted <= self.capacity:
             self.capacity = wanted
-        elif 4 * wanted <= self.capacity:
-            self.capacity = 2 * wanted
 
     def wait_for_room(self, give_up: Callable[[], bool]) -> None:
         """On a producer's thread: block while the lane is full, unless `give_up()` holds."""
