@@ -324,8 +324,12 @@ class Service:
         except IndexError:  # its caller has given up, or everything stops: it was refused
             self._account(request, began - request.called, duration, None, raised or self._late_error(request))
             return
-        self._account(request, began - request.called, duration, result, raised)
-        request.deliver(result, error)
+        if self._meters.budget >= 1.0:  # its event comes before whatever the caller does next
+            self._account(request, began - request.called, duration, result, raised)
+            request.deliver(result, error)
+        else:
+            request.deliver(result, error)
+            self._account(request, began - request.called, duration, result, raised)
 
     def _method(self, request: Request) -> Callable[..., Any]:
         if self._broken is not None:
