@@ -349,6 +349,13 @@ def test_steps_can_be_looked_at_before_they_run(env: LocalEnvironment) -> None:
     assert (source.is_spout, keep.is_sink) == (True, True)
 
 
+def test_a_stream_may_set_the_parallelism_of_what_follows(env: LocalEnvironment) -> None:
+    env.from_batch([1]).set_parallelism(4).map(Double).set_parallelism(2).map(Double, parallelism=3).sink(Keep)
+    assert [operator.parallelism for operator in build_graph(env).operators] == [1, 4, 3, 1]
+    with pytest.raises(ValueError, match="1 or more, not 0"):
+        env.from_batch([1]).set_parallelism(0)
+
+
 def test_streams_may_be_subscripted_by_a_type() -> None:
     from sage_runtime.api.streams import DataStream
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sage_runtime.api.functions import BaseCoMapFunction, BaseJoinFunction
 from sage_runtime.api.transformations import (
@@ -22,7 +22,29 @@ if TYPE_CHECKING:
     from sage_runtime.api.environment import BaseEnvironment
 
 
-class DataStream:
+class _Stream:
+    """What streams have in common."""
+
+    _parallelism: int | None = None
+
+    def set_parallelism(self, parallelism: int) -> Self:
+        """The number of replicas of the operators called on this stream from now on, unless they are given their own.
+
+        SAGE's repository had this for a few days in September 2025, and no released version.
+
+        Raises:
+            ValueError: it is less than 1.
+        """
+        if parallelism < 1:
+            raise ValueError(f"a parallelism is 1 or more, not {parallelism}")
+        self._parallelism = parallelism
+        return self
+
+    def _replicas(self, parallelism: int | None) -> int | None:
+        return self._parallelism if parallelism is None else parallelism
+
+
+class DataStream(_Stream):
     """What one step emits.
 
     Every method takes a function class with its constructor's arguments, or a callable. `parallelism` is the number of
@@ -43,19 +65,27 @@ class DataStream:
 
     def map(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """One record in, one out; `None` is dropped."""
-        return self._apply(MapTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            MapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def filter(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """Only the records for which the function is true."""
-        return self._apply(FilterTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            FilterTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def flatmap(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """One record in, any number out: what is returned, flattened (but no text), then what is collected."""
-        return self._apply(FlatMapTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            FlatMapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def sink(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """End a branch here. Returns this very stream, so that more branches can follow."""
-        self._apply(SinkTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        self._apply(
+            SinkTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
         return self
 
     def keyby(
@@ -72,7 +102,12 @@ class DataStream:
             raise ValueError(f"unknown strategy {strategy!r}; there are hash, broadcast and round_robin")
         return self._apply(
             KeyByTransformation(
-                self._environment, function, *args, strategy=strategy, parallelism=parallelism, **kwargs
+                self._environment,
+                function,
+                *args,
+                strategy=strategy,
+                parallelism=self._replicas(parallelism),
+                **kwargs,
             )
         )
 
@@ -106,7 +141,7 @@ class DataStream:
         return DataStream(self._environment, step)
 
 
-class ConnectedStreams:
+class ConnectedStreams(_Stream):
     """Two streams or more, side by side.
 
     Raises:
@@ -123,11 +158,15 @@ class ConnectedStreams:
 
     def map(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """All streams merged, each record mapped."""
-        return self._apply(MapTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            MapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def sink(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """All streams merged into a sink."""
-        return self._apply(SinkTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            SinkTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def print(self, prefix: str = "", separator: str = " | ", colored: bool = True) -> DataStream:
         """Print every record of all streams."""
@@ -145,7 +184,9 @@ class ConnectedStreams:
             TypeError: no class derived from `BaseCoMapFunction`, or one that lacks a stream's method.
         """
         _check_comap(function, len(self.transformations), self._environment.era.number)
-        return self._apply(CoMapTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            CoMapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def join(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """Two keyed streams joined by a `BaseJoinFunction`: `execute(payload, key, tag)`.
@@ -158,7 +199,9 @@ class ConnectedStreams:
             raise ValueError(f"a join takes exactly 2 streams, not {len(self.transformations)}")
         if not isinstance(function, type) or not issubclass(function, BaseJoinFunction):
             raise TypeError(f"a join takes a class derived from BaseJoinFunction, not {_called(function)}")
-        return self._apply(JoinTransformation(self._environment, function, *args, parallelism=parallelism, **kwargs))
+        return self._apply(
+            JoinTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
+        )
 
     def keyby(self, key_selector: Any, strategy: str = "hash") -> ConnectedStreams:
         """Each stream keyed, by one `KeyByFunction` class or by a list with one for each.
