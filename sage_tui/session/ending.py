@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sage_runtime.events import (
@@ -14,6 +14,7 @@ from sage_runtime.events import (
     PipelineFinished,
     PipelineSubmitted,
     ServiceStats,
+    replace,
 )
 
 MAX_FAULT_BYTES = 64 * 1024

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from sage_runtime.events import Command, Event, Notice, RunFinished, encode
+from sage_runtime.events import Command, Event, Notice, RunFinished, encode, replace
 from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.journal.reader import JournalReader
 from sage_tui.journal.recording import open_recording

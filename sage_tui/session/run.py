@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from sage_runtime.events import Event, Message, Notice, RunFinished, RunStarted, decode, encode
+from sage_runtime.events import Event, Message, Notice, RunFinished, RunStarted, decode, encode, replace
 from sage_tui.journal.lines import LineSource
 from sage_tui.journal.writer import JournalWriter
 from sage_tui.session.ending import Ending, LastWords

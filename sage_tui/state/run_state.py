@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from operator import is_
 from typing import Any
 
@@ -28,6 +27,7 @@ from sage_runtime.events import (
     ServiceStats,
     Trace,
     UnknownEvent,
+    replace,
 )
 from sage_tui.state.bottleneck import bottleneck
 from sage_tui.state.clock import RunClock

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from operator import is_
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from sage_runtime.events import (
     ServiceStats,
     decode,
     encode,
+    replace,
 )
 from sage_tui.state.latency import MOST
 
@@ -93,7 +93,7 @@ def _sound_latency(latency: Latency) -> Latency:
 
 def fields_of(info: OperatorInfo | EdgeInfo | ServiceInfo) -> dict[str, Any]:
     """A flat part of an event as plain data, by attribute."""
-    return {name: getattr(info, name) for name in type(info).__slots__}
+    return {name: getattr(info, name) for name, _ in type(info).frozen_fields}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +32,7 @@ from sage_runtime.events import (
     UnknownEvent,
     bucket_of,
     bucket_seconds,
+    replace,
 )
 from sage_tui.journal.lines import CHANNELS, line_count
 from sage_tui.state import RunState, StateError

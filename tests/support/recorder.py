@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from sage_runtime.events import Event, encode
+from sage_runtime.events import Event, encode, replace
 from sage_tui.journal import JournalWriter
 from sage_tui.state.run_state import RunState
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sage_runtime import events
 from sage_runtime.events import (
     Command,
     EdgeInfo,
@@ -253,7 +254,7 @@ def hello_pipeline() -> PipelineView:
                 idle=0.07,
                 queue=812,
                 services=("hello_service",),
-                latency=replace(LATENCY, p99=0.0009),
+                latency=events.replace(LATENCY, p99=0.0009),
             ),
             operator("PrintSink", "sink", records_out=0),
         ),
