@@ -243,3 +243,17 @@ def test_a_long_traceback_keeps_both_ends() -> None:
         text = traceback_text(error)
     assert len(text) < 25_000
     assert text.startswith("Traceback")
+
+
+def test_a_constructor_s_error_keeps_its_own_cause() -> None:
+    def make(context: Any) -> Any:
+        try:
+            raise KeyError("inner")
+        except KeyError as inner:
+            raise ValueError("outer") from inner
+
+    pipeline = Pipeline()
+    pipeline.add("sink", per_replica(make), pipeline.values([1]))
+    with pytest.raises(ValueError, match="outer") as raised:
+        Runtime().submit(pipeline.graph())
+    assert isinstance(raised.value.__cause__, KeyError)

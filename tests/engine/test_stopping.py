@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
 
+from sage_runtime.engine import job as job_module
 from sage_runtime.engine.job import Job
 from sage_runtime.engine.runtime import Runtime
 from sage_runtime.events import Failure, Notice, OperatorStats, PipelineFinished
@@ -256,3 +258,57 @@ def test_closing_sources_of_a_batch_ends_it_early() -> None:
     gate.set()
     assert job.wait(SOON)
     assert out.values in ([1, 2], [1], [])
+
+
+def test_stuck_operators_and_services_together_do_not_hold_up_a_stop(stuck: Stuck) -> None:
+    other = Stuck()
+    hooks: list[str] = []
+
+    class Tidy:
+        def close(self) -> None:
+            hooks.append("closed")
+
+    pipeline = Pipeline()
+    pipeline.service("tidy", lambda context: Tidy())
+    pipeline.service("hole", lambda context: other)
+    numbers = pipeline.values([1])
+    pipeline.add("sink", per_replica(lambda c: Function(lambda x: c.call_service_async["hole"].execute())), numbers)
+    pipeline.add("sink", stuck, numbers, name="stuck")
+    job = started(pipeline, recorder := Recorder())
+    assert stuck.inside.wait(SOON)
+    assert other.inside.wait(SOON)
+    job.stop(drain=False)
+    other.release.set()
+    assert job.ended
+    assert hooks == ["closed"], "a service that listens still gets its last hook"
+    assert len(recorder.of(Notice)) == 2
+
+
+def test_a_source_that_a_full_lane_holds_back_is_not_let_go(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_module, "LET_GO_SECONDS", 0.01)
+    pipeline = Pipeline()
+    pipeline.add("sink", stuck, pipeline.add("source", Endless(), name="numbers"), name="slow")
+    job = started(pipeline, recorder := Recorder())
+    recorder.wait_for(lambda events: any(getattr(event, "blocked", 0.0) > 0.9 for event in events))
+    job.close_sources()
+    assert not job.wait(0.1)
+    assert recorder.of(Notice) == []
+    stuck.release.set()
+    assert job.wait(SOON)
+
+
+def test_an_interrupt_while_a_service_is_made_stops_the_job(stuck: Stuck) -> None:
+    main = threading.get_ident()
+
+    class Slow:
+        def setup(self) -> None:
+            signal.pthread_kill(main, signal.SIGINT)
+            stuck.execute()
+
+    pipeline = Pipeline()
+    pipeline.service("model", lambda context: Slow())
+    runtime = Runtime()
+    with pytest.raises(KeyboardInterrupt):
+        runtime.submit(pipeline.graph())
+    assert runtime.wait(SOON)
+    assert runtime.jobs[0].status == "stopped"

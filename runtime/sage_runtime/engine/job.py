@@ -11,6 +11,7 @@ from sage_runtime.engine.consumer import ConsumerReplica
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.lanes import Lane
+from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
 from sage_runtime.engine.source import SourceReplica
@@ -18,7 +19,7 @@ from sage_runtime.engine.stats import OperatorSampler, ServiceSampler
 from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.engine.waits import Waits
 from sage_runtime.events import Event, Notice, PipelineFinished
-from sage_runtime.graph import Graph
+from sage_runtime.graph import Graph, GraphError
 
 if TYPE_CHECKING:
     from sage_runtime.engine.runtime import Runtime
@@ -28,6 +29,9 @@ LET_GO_SECONDS = 1.0
 
 GRACE_SECONDS = 2.0
 """After a stop at once, how long threads inside user code are waited for before the job ends without them."""
+
+LATE_SECONDS = 0.5
+"""When a job ends without some of its threads, how long each service has for its last hooks."""
 
 LONG_BATCH = 0.1
 """Seconds after which a batch that was expected to be short is interrupted."""
@@ -65,6 +69,7 @@ class Job:
         self._lanes: list[Lane] = []
         self._loops: list[Lane] = []
         self._rested = False
+        self._late = False
         self._warned: set[str] = set()
         self._began = self.clock()
         self._end_once = [True]
@@ -85,24 +90,17 @@ class Job:
     def start(self) -> None:
         """Construct services and functions, then start everything. Raises what a function's constructor raised."""
         self.publish(describe(self.id, self.graph))
-        try:
-            self._make_services()
-            self.replicas = build_replicas(self, self.graph, self._services, self._runtime.logs)
-        except ConstructionError as error:
-            self.failure = error.__cause__ or error
-            self.failures.record(error.operator, "operator", self.failure)
+        failure = self._construct()
+        if failure is not None:
             self._end()
-            raise self.failure from None
-        except BaseException as error:
-            self.failure = error
-            self._end()
-            raise
+            raise failure
         self._prepare()
-        for replica in sorted(self.replicas, key=lambda replica: replica.spec.is_source):
+        replicas = sorted(self.replicas, key=lambda replica: replica.spec.is_source)
+        for replica in replicas:
             replica.start()
         if self.stopping:
             self.cancel()
-        if not self.replicas:
+        if not replicas:
             self._end()
 
     def refuse(self) -> None:
@@ -275,6 +273,23 @@ class Job:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _construct(self) -> BaseException | None:
+        """Make the services, then the functions; returns what kept it from that."""
+        try:
+            self._make_services()
+            self.replicas = build_replicas(self, self.graph, self._services, self._runtime.logs)
+        except ConstructionError as error:
+            self.failure = error.__cause__ or error
+            self.failures.record(error.operator, "operator", self.failure)
+        except GraphError as error:
+            self.failure = error
+        except BaseException as error:  # noqa: BLE001 - an interrupt or an exit while it was made; start raises it
+            self.cancel()
+            with self._lock:
+                self._mark("stopped")
+            return error
+        return self.failure
+
     def _make_services(self) -> None:
         """Make all services, one after the other unless one calls another meanwhile; each on its own thread."""
         self._services = build_services(self, self.graph, self._runtime.logs, Waits(self._warn_of_cycle))
@@ -295,6 +310,9 @@ class Job:
         with self._stats_lock:
             self._samplers = [OperatorSampler(self.id, name, group, now) for name, group in by_operator.items()]
         self.inspect(self._runtime.inspected)
+        with self._lock:
+            if self.stopping or self.closing:  # while it was made
+                self._mark("stopped")
 
     def _mark(self, status: str) -> None:
         """Under the lock: how it will have ended, unless that is decided."""
@@ -316,7 +334,7 @@ class Job:
 
     def _let_go_of_sources(self) -> None:
         for replica in self.replicas:
-            if replica.spec.is_source and not replica.ended:
+            if replica.spec.is_source and not replica.ended and replica.meter.state in (BUSY, WAITING):
                 self._warn(f"source {replica.context.name} is inside user code; its stream ends without it")
                 replica.end()
 
@@ -328,14 +346,19 @@ class Job:
 
     def _abandon(self) -> None:
         """End without the threads that are stuck inside user code."""
-        for replica in self.replicas:
-            if not replica.ended:
-                self._warn(f"operator {replica.context.name} does not stop; it is left behind")
-                replica.end()
-        for service in self._services.values():
-            if not service.ended.is_set():
-                self._warn(f"service {service.name} does not stop; it is left behind")
-                service.ended.set()
+        self._late = True
+        stuck = [replica for replica in self.replicas if not replica.ended]
+        for replica in stuck:
+            self._warn(f"operator {replica.context.name} does not stop; it is left behind")
+            replica.end()
+        if not stuck:  # then it waits for a service, else it has ended by now
+            for service in self._services.values():
+                self._leave_behind(service)
+
+    def _leave_behind(self, service: Service) -> None:
+        if not service.ended.is_set():
+            self._warn(f"service {service.name} does not stop; it is left behind")
+            service.ended.set()
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         """Under the lock: do something later, unless it has ended by then; each action once."""
@@ -361,6 +384,8 @@ class Job:
             self._publish_stats(self.clock())
             self.publish(PipelineFinished(pipeline=self.id, status=self.status, duration=self.clock() - self._began))
             self._ended.set()
+            self.replicas, self._samplers, self._service_samplers = [], [], []  # a script may submit many jobs
+            self._services, self._lanes, self._loops = {}, [], []
         self._runtime.job_ended(self)
 
     def _end_services(self) -> None:
@@ -372,7 +397,8 @@ class Job:
                 service.catch_up()
         for service in reversed(services):
             service.finish()
-            service.ended.wait()
+            if not service.ended.wait(LATE_SECONDS if self._late else None):
+                self._leave_behind(service)
 
     def _publish_stats(self, now: float) -> None:
         gated_so_far = self.gate.closed_seconds()

@@ -165,6 +165,7 @@ class Replica:
             self.meter.switch(IDLE, self._clock())
             self.meter.end_cpu()
             self.end()
+            self.owner.thread = None  # another thread may get this ident
 
     def _close(self) -> None:
         """A sink's last duty."""

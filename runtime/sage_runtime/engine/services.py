@@ -270,6 +270,7 @@ class Service:
             self._closed = True
             self.ready.set()
             self._stop_queued()
+            self.owner.thread = None  # another thread may get this ident
             self.ended.set()
 
     def _make(self) -> None:
