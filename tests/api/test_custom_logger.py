@@ -55,6 +55,12 @@ def test_both_forms_take_the_arguments_of_either(form: Any, arguments: Any, reco
     assert [(record.name, record.getMessage()) for record in records] == [("sage.App", "hello 100%")]
 
 
+def test_a_logger_can_be_asked_for_by_its_name(records: list[logging.LogRecord]) -> None:
+    RuntimeCustomLogger.get_logger("Reports").info("ready")
+    get_logger("Reports").info("ready")
+    assert {(record.name, record.getMessage()) for record in records} == {("sage.Reports", "ready")}
+
+
 def test_a_line_tells_time_level_logger_and_place(capsys: pytest.CaptureFixture[str]) -> None:
     CustomLogger(name="App").warning("careful")
     time, level, name, rest = capsys.readouterr().err.rstrip("\n").split(" | ")
