@@ -14,7 +14,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from sage_runtime.attribution import bequeath
@@ -34,7 +33,7 @@ _STARTS = (
     "pty.spawn",
 )
 _SPAWNERS = frozenset({"multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver"})
-_SERVED = str(Path(__file__).resolve().parent / "served")
+_SERVED = os.path.dirname(os.path.realpath(__file__)) + "/served"  # noqa: PTH120 - pathlib takes milliseconds to import
 
 
 class Children:

@@ -8,8 +8,11 @@ standard library: `PYTHONPATH` and site-packages are out of sight meanwhile.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import os
+from typing import NamedTuple
+
+# no pathlib and no dataclasses: a worker imports this before the script's first line
+_FOLDER = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
 
 _BOOTSTRAP = """\
 import sys
@@ -33,8 +36,7 @@ main(sys.argv.pop(1), bare)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerConfig:
+class WorkerConfig(NamedTuple):
     """What a worker needs to know before it runs the script; travels as JSON on its command line.
 
     `events_fd` and `commands_fd` are inherited descriptors. With `ask_input`, `input()` asks over the event pipe,
@@ -54,7 +56,7 @@ class WorkerConfig:
 
 def encode_config(config: WorkerConfig) -> str:
     """The configuration as one JSON argument."""
-    return json.dumps(asdict(config))
+    return json.dumps(config._asdict())
 
 
 def decode_config(text: str) -> WorkerConfig:
@@ -66,4 +68,4 @@ def decode_config(text: str) -> WorkerConfig:
 
 def command_line(python: str, config: WorkerConfig) -> list[str]:
     """The arguments that start a worker in the interpreter `python`."""
-    return [python, "-c", _BOOTSTRAP, str(Path(__file__).resolve().parent), encode_config(config)]
+    return [python, "-c", _BOOTSTRAP, _FOLDER, encode_config(config)]

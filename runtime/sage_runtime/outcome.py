@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,7 +13,7 @@ from sage_runtime.events import Failure
 from sage_runtime.preview import exception_message
 from sage_runtime.script import Script
 
-_OURS = str(Path(__file__).resolve().parent) + "/"
+_OURS = os.path.dirname(os.path.realpath(__file__)) + "/"  # noqa: PTH120 - pathlib takes milliseconds to import
 
 
 def exit_status(error: SystemExit) -> int:
