@@ -192,9 +192,9 @@ def test_a_keyword_that_the_constructor_needs_is_its_own(env: LocalEnvironment) 
 
 @pytest.mark.parametrize(
     ("make", "delay", "idle"),
-    [(LocalEnvironment, 0.5, 0.01), (KernelLocalEnvironment, 0.5, 0.01), (RuntimeLocalEnvironment, 0.0, 0.5)],
+    [(LocalEnvironment, 0.01, 0.01), (KernelLocalEnvironment, 0.01, 0.01), (RuntimeLocalEnvironment, 0.0, 0.5)],
 )
-def test_a_delay_paces_in_eras_1_and_2_and_is_the_idle_wait_in_era_3(
+def test_a_delay_is_one_tick_of_the_engine_in_eras_1_and_2_and_the_idle_wait_in_era_3(
     make: Callable[[], BaseEnvironment], delay: float, idle: float
 ) -> None:
     env = make()

@@ -300,3 +300,45 @@ class TestPrint:
         env.from_batch([1]).connect(env.from_batch([2])).print()
         env.submit(autostop=True)
         assert sorted(capsys.readouterr().out.split()) == ["1", "2"]
+
+
+def test_a_source_is_closed_when_it_has_ended() -> None:
+    env = LocalEnvironment("closing")
+
+    class Feed(SourceFunction):
+        closed = 0
+
+        def execute(self) -> Any:
+            return StopSignal("over")
+
+        def close(self) -> None:
+            Feed.closed += 1
+
+    env.from_source(Feed).sink(lambda value: None)
+    env.submit(autostop=True)
+    assert Feed.closed == 1
+
+
+def test_a_checkpointed_source_goes_on_after_it_raised() -> None:
+    class Feed(SourceFunction):
+        def __init__(self) -> None:
+            super().__init__()
+            self.counter = 0
+
+        def execute(self) -> Any:
+            self.counter += 1
+            if self.counter == 3:
+                raise ValueError("once")
+            return self.counter if self.counter <= 5 else StopSignal("over")
+
+        def get_state(self) -> dict[str, Any]:
+            return {"counter": self.counter}
+
+        def restore_state(self, state: dict[str, Any]) -> None:
+            self.counter = state["counter"]
+
+    seen: list[int] = []
+    env = KernelLocalEnvironment("recovering", config={"fault_tolerance": {"strategy": "checkpoint"}})
+    env.from_source(Feed).sink(seen.append)
+    env.submit(autostop=True)
+    assert seen == [1, 2, 4, 5]

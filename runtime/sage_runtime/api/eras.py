@@ -14,8 +14,9 @@ class Era:
     """One row of the table.
 
     `announces`: the engine prints `ServiceFactory initialized for …` when a service is registered and, once in a
-    process, `JobManager logs: …` at the first submit. `paces_sources`: an explicit `delay=` is the time between a
-    source's records in seconds; otherwise it is the time until a source that returned `None` is asked again.
+    process, `JobManager logs: …` at the first submit. `longest_tick`: an explicit `delay=` is
+    the time between a source's records, but no longer than this many seconds, since the engine sleeps 10 ms whatever a
+    script asks for; without it, it is the time until a source that returned `None` is asked again.
     `raises_failures`: `submit(autostop=True)` raises the exception that failed the job; otherwise failures are
     recorded and the pipeline goes on. `terse_console`: loggers write the bare message to the console; otherwise one
     line with time, level, logger and place. `gives_up_idle_sources`: with `autostop`, sources that have nothing to emit
@@ -25,17 +26,17 @@ class Era:
 
     number: int
     announces: bool = False
-    paces_sources: bool = False
+    longest_tick: float | None = None
     raises_failures: bool = False
     terse_console: bool = False
     gives_up_idle_sources: bool = False
     recovers_sources: bool = False
 
 
-ERA_1 = Era(1, announces=True, paces_sources=True)
+ERA_1 = Era(1, announces=True, longest_tick=0.01)
 """`sage.core.api.*`: SAGE 0.1.0 to 0.1.5.1."""
 
-ERA_2 = Era(2, announces=True, paces_sources=True, recovers_sources=True)
+ERA_2 = Era(2, announces=True, longest_tick=0.01, recovers_sources=True)
 """`sage.kernel.api.*` and `sage.common.core.functions.*`: SAGE 0.1.6 to 0.2.5."""
 
 ERA_3 = Era(3, raises_failures=True, terse_console=True, gives_up_idle_sources=True)

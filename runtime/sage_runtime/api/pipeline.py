@@ -68,7 +68,10 @@ def _source(spec: OperatorSpec, step: SourceTransformation, era: Era, patience: 
         if patience is None:
             spec = replace(spec, values=step.values)
     if step.delay is not None and patience is None:
-        spec = replace(spec, delay=step.delay) if era.paces_sources else replace(spec, idle_delay=step.delay)
+        if era.longest_tick is None:
+            spec = replace(spec, idle_delay=step.delay)
+        else:
+            spec = replace(spec, delay=min(step.delay, era.longest_tick))
     return replace(spec, none_ends=step.kind == "batch", stop_iteration_ends=True)
 
 

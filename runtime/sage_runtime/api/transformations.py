@@ -108,7 +108,7 @@ def _unique(name: str, env: BaseEnvironment) -> str:
 
 
 class SourceTransformation(BaseTransformation):
-    """A stream's beginning. `delay` is None unless the user gave one, in seconds; see `Era.paces_sources`."""
+    """A stream's beginning. `delay` is None unless the user gave one, in seconds; see `Era.longest_tick`."""
 
     kind: ClassVar[Literal["source", "batch"]] = "source"
     is_spout = True

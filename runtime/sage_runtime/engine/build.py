@@ -125,7 +125,9 @@ class _Builder:
         parts = ReplicaParts(job, spec, context, meter, owner, outputs, self._bells[spec.id][index])
         function: Any = self._construct(spec, context) if spec.values is None else None
         if spec.is_source:
-            return SourceReplica(parts, getattr(function, "execute", function))
+            source = SourceReplica(parts, getattr(function, "execute", function))
+            source.close = _close_of(function)
+            return source
         keyed_in = self._keyed_in[spec.id]
         ports = tuple(
             Port(self._lanes[edge.id][index], make_loop(spec, function, context, edge.input, keyed_in, graph.era))
@@ -133,8 +135,7 @@ class _Builder:
         )
         replica = ConsumerReplica(parts, ports, keyed_in=keyed_in, keyed_out=spec.id in graph.keyed)
         if spec.kind == "sink":
-            close = getattr(function, "close", None)
-            replica.close = close if callable(close) else None
+            replica.close = _close_of(function)
         return replica
 
     def _construct(self, spec: OperatorSpec, context: OperatorContext) -> Any:
@@ -182,3 +183,8 @@ def _method(spec: OperatorSpec, function: Any, name: str) -> Callable[..., Any]:
         raise GraphError(f"{spec.class_name or spec.id} has no method {name!r}, which operator {spec.id!r} needs")
     found: Callable[..., Any] = method
     return found
+
+
+def _close_of(function: Any) -> Callable[[], object] | None:
+    close = getattr(function, "close", None)
+    return close if callable(close) else None

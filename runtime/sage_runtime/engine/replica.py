@@ -168,7 +168,7 @@ class Replica:
             self.owner.thread = None  # another thread may get this ident
 
     def _close(self) -> None:
-        """A sink's last duty."""
+        """The last duty of a source or a sink: its `close`, if it has one."""
         if self.close is None:
             return
         self.meter.switch(BUSY, self._clock())

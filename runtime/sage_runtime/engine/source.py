@@ -234,9 +234,19 @@ class SourceReplica(Replica):
         self.meter.switch(BUSY, self._clock())
 
     def _raised(self, error: BaseException) -> bool:
-        """Record what user code raised; it ends the stream."""
-        self.meter.errors += 1
+        """Record what user code raised; it ends the stream, unless the source can go on after it (`recover`)."""
+        self._record(error)
+        recover = getattr(self._execute, "recover", None)
+        if recover is not None and not self.job.stopping:
+            try:
+                if recover(error):
+                    return True
+            except BaseException as another:  # noqa: BLE001 - whatever user code raises is recorded
+                self._record(another)
         self.state = "failed"
+        return False
+
+    def _record(self, error: BaseException) -> None:
+        self.meter.errors += 1
         if not (self.job.stopping and isinstance(error, ServiceStopped)):
             self.job.failures.record(self.spec.id, "operator", error)
-        return False
