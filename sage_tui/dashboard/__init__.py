@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sage_tui.session.protocol import SessionLike
+
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a busy thread lets another one run. The dashboard's loop asks for its turn dozens of times a key;
+with Python's 5 ms a flood in the session's reader would make every key take some 200 ms."""
 
 
 def run_dashboard(session: SessionLike, *, exit_on_finish: bool = False) -> None:
@@ -15,4 +21,5 @@ def run_dashboard(session: SessionLike, *, exit_on_finish: bool = False) -> None
     """
     from sage_tui.dashboard.app import SageApp
 
-    SageApp(session, exit_on_finish=exit_on_finish).run()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    SageApp(session, exit_on_finish=exit_on_finish, heed_signals=True).run()

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
+import termios
+import threading
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import ClassVar
@@ -14,7 +20,7 @@ from textual.screen import Screen
 from sage_runtime.events import Notice, Pause, Resume, Step
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
-from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
+from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, SessionClosed
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.detail import DetailScreen
 from sage_tui.dashboard.screens.failure import FailureScreen
@@ -33,10 +39,12 @@ from sage_tui.state.views import SessionView
 class SageApp(App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
+    With `heed_signals`, SIGTERM and SIGHUP end it as the key does.
+
     The session is started once the first frame is painted, and closed, off the dashboard's thread, before the app ends.
     """
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["paint.tcss", "app.tcss", "screens/main.tcss", "screens/operator.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/main.tcss", "screens/operator.tcss"]
     TITLE = "sage-tui"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
 
@@ -48,9 +56,17 @@ class SageApp(App[None]):
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, id="commands"),
         Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="suspend"),
     ]
 
-    def __init__(self, session: SessionLike, *, interval: float = INTERVAL, exit_on_finish: bool = False) -> None:
+    def __init__(
+        self,
+        session: SessionLike,
+        *,
+        interval: float = INTERVAL,
+        exit_on_finish: bool = False,
+        heed_signals: bool = False,
+    ) -> None:
         super().__init__()
         self.session = session
         self.view: SessionView | None = None
@@ -58,6 +74,7 @@ class SageApp(App[None]):
         self.finder = RunLinesFinder(session)
         self.feed = Feed(self, session, self.deliver, interval)
         self._exit_on_finish = exit_on_finish
+        self._heed_signals = heed_signals
         self._leaving = False
         self._noticed: tuple[int, int] = (0, 0)
         self._phase = ""
@@ -74,7 +91,30 @@ class SageApp(App[None]):
     # --- the session -----------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
+        if self._heed_signals:
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, self._told_to_end)
+            loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         self.call_after_refresh(self._begin)
+
+    def _told_to_end(self) -> None:
+        """Somebody ends us: leave as on a key."""
+        self.run_worker(self.action_quit(), name="quit")
+
+    def _hung_up(self) -> None:
+        """The terminal was closed: whatever is drawn now may block for ever, so close the session and be gone."""
+        try:
+            termios.tcgetattr(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0)
+        except (termios.error, ValueError, OSError):
+            threading.Thread(target=self._close_without_terminal, name="hung up").start()
+        else:
+            self._told_to_end()
+
+    def _close_without_terminal(self) -> None:
+        try:
+            self.session.close()
+        finally:
+            os._exit(128 + signal.SIGHUP)
 
     def _begin(self) -> None:
         """The first frame is on the screen: start the session beside it."""
@@ -85,10 +125,8 @@ class SageApp(App[None]):
         """Hand a view to every screen that can be seen."""
         self.view = view
         for screen in self.screen_stack:
-            if isinstance(screen, MainScreen):
+            if isinstance(screen, MainScreen | OperatorScreen):
                 screen.show_view(view, self._leaving)
-            elif isinstance(screen, OperatorScreen):
-                screen.show_view(view)
         self._notify(view)
         phase = f"{view.current.run} {view.current.phase} {view.live}"
         if phase != self._phase:
@@ -175,9 +213,6 @@ class SageApp(App[None]):
         self.push_screen(OperatorScreen(event.key, self.finder, self.colours))
         if self.view is not None:
             self.call_after_refresh(self.deliver, self.view)
-
-    def on_service_opened(self, event: ServiceOpened) -> None:
-        """Show the calls of a service; a view of its own is still to come."""
 
     def on_failure_opened(self, event: FailureOpened) -> None:
         if self.view is None:

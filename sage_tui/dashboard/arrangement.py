@@ -98,7 +98,7 @@ def _side_by_side(width: int, height: int, wanted: Wanted) -> _Groups:
 def _stacked(width: int, height: int, wanted: Wanted) -> _Groups:
     """Everything below one another: graph, operators, and tabs with the lines."""
     if height < TALL:
-        both, most = wanted.graph + wanted.operators, height - LEAST_BOTTOM
+        both, most = wanted.graph + wanted.operators, height - LEAST_BOTTOM + 1  # a banner takes a row, nothing jumps
         top = both if both <= most else min(most, max(wanted.graph, LEAST_GRAPH))
         groups = _graph_and_operators(width, top, wanted)
         groups.append((("output", "calls", "log", "failures"), Box(0, top, width, height - top)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color as TextualColor
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -15,27 +17,27 @@ from textual.widget import Widget
 from sage_tui.dashboard.theme import SOURCE_COLOURS
 from sage_tui.state import format as fmt
 
-LOOKS = (
-    "muted",
-    "faint",
-    "strong",
-    "good",
-    "warn",
-    "bad",
-    "key",
-    "accent",
-    "header",
-    "match",
-    "picked",
-    *(f"source-{i}" for i in range(SOURCE_COLOURS)),
-)
-"""The names of text looks; `""` is plain text. Their colours are in `paint.tcss`."""
+LOOKS: Mapping[str, tuple[str, str, str]] = {
+    "muted": ("muted", "", ""),
+    "faint": ("faint", "", ""),
+    "strong": ("", "", "bold"),
+    "good": ("good", "", ""),
+    "warn": ("warn", "", ""),
+    "bad": ("bad", "", "bold"),
+    "key": ("key", "", "bold"),
+    "accent": ("accent", "", ""),
+    "match": ("on-match", "accent", ""),
+    "picked": ("on-match", "key", "bold"),
+    **{name: (name, "", "") for name in (f"source-{i}" for i in range(SOURCE_COLOURS))},
+}
+"""Names of text looks: colour, background (both as `$look-…` of the theme) and text style. `""` is plain text.
 
-ROWS = ("cursor", "cursor-blurred")
-"""The looks of a whole row: they lie under the spans and give the background."""
+They are no component classes: Textual applies its style sheet to each of these for every widget whenever the focus
+moves, which took most of the time that a key took.
+"""
 
-
-_COMPONENTS = {f"look--{name}" for name in (*LOOKS, *ROWS)}
+ROWS: Mapping[str, str] = {"cursor": "cursor", "cursor-blurred": "cursor-blurred"}
+"""Looks of a whole row: a background that lies under its spans."""
 
 
 class Span(NamedTuple):
@@ -113,17 +115,22 @@ class Looks(Widget):
 
     def look(self, name: str, row: str = "") -> Style:
         """The Rich style of a look, on the row's background."""
-        asked = (name, row)
-        style = self._styles_by_look.get(asked)
+        style = self._styles_by_look.get((name, row))
         if style is None:
-            if row == "cursor" and self.app.native_ansi_color:
-                name = ""  # the row is reversed there, and colours would turn into backgrounds
-            style = self.rich_style
-            if row:
-                style += self.get_component_rich_style(f"look--{row}", partial=True)
-            if name:
-                style += self.get_component_rich_style(f"look--{name}", partial=True)
-            self._styles_by_look[asked] = style
+            style = self._styles_by_look[name, row] = self._make_style(name, row)
+        return style
+
+    def _make_style(self, name: str, row: str) -> Style:
+        style, colours = self.rich_style, self.app.theme_variables
+        if row == "cursor" and self.app.native_ansi_color:
+            return style + Style(reverse=True)  # other colours would turn into backgrounds
+        if row:
+            style += Style(bgcolor=_colour(colours, ROWS[row]))
+        if name:
+            colour, background, text = LOOKS[name]
+            style += Style(
+                color=_colour(colours, colour), bgcolor=_colour(colours, background), bold=text == "bold" or None
+            )
         return style
 
     def strip(self, spans: Iterable[Span], width: int, row: str = "") -> Strip:
@@ -143,10 +150,10 @@ class Looks(Widget):
 class Painted(Looks, ScrollView):
     """A scrolling widget that draws itself line by line."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = _COMPONENTS
-
 
 class PaintedRow(Looks, can_focus=False):
     """A widget of a line or two that draws itself and takes no keys."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = _COMPONENTS
+
+def _colour(variables: Mapping[str, str], name: str) -> Color | None:
+    return TextualColor.parse(variables[f"look-{name}"]).rich_color if name else None

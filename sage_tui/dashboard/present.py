@@ -12,6 +12,9 @@ from sage_tui.dashboard.sources import SourceColours
 from sage_tui.journal.lines import Line
 from sage_tui.state import format as fmt
 
+ROOM_FOR_CALLER = 48
+"""Cells in which a call is shown with its caller."""
+
 LEAST_ARGUMENTS = 8
 """Cells that the arguments of a call get, however long the answer is."""
 
@@ -120,9 +123,9 @@ class CallPresenter:
 
     def _body(self, call: ServiceCall, start: int, room: int) -> tuple[Span, ...]:
         """The call and its answer; long arguments are cut so that the answer shows, unless somebody scrolls to them."""
+        caller = fmt.clean(call.caller or "script")
         head = (
-            Span(fmt.clean(call.caller or "script"), self._colours.look(call.caller)),
-            Span(" → ", "muted"),
+            *((Span(caller, self._colours.look(call.caller)), Span(" → ", "muted")) if room >= ROOM_FOR_CALLER else ()),
             Span(fmt.clean(call.service), self._colours.look(call.service)),
             Span(f".{fmt.clean(call.method)}("),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -161,7 +161,15 @@ class Transcript:
 
     def count(self) -> int:
         """Rows in all."""
-        return sum(lines.rows() for lines in self.runs) + max(0, len(self.runs) - 1)
+        return sum(rule + lines.rows() for lines, rule in self._parts())
+
+    def _parts(self) -> Iterator[tuple[RunLines, int]]:
+        """Every run with 1 if a rule stands before its lines, else 0: not before the first lines, nor before none."""
+        above = False
+        for lines in self.runs:
+            rows = lines.rows()
+            yield lines, int(above and (rows > 0 or lines is self.runs[-1]))
+            above = above or rows > 0
 
     def total(self) -> int:
         """Lines in all that can be scrolled to without a filter, to tell how many are new."""
@@ -169,27 +177,24 @@ class Transcript:
 
     def place(self, row: int) -> Place | None:
         """The place of a row; None beyond the end."""
-        for index, lines in enumerate(self.runs):
-            if index:
-                if row == 0:
-                    return Place(index + self._dropped, -1)
-                row -= 1
+        for index, (lines, rule) in enumerate(self._parts(), start=self._dropped):
+            if row < rule:
+                return Place(index, -1)
+            row -= rule
             size = lines.rows()
             if row < size:
-                return Place(index + self._dropped, lines.number(row))
+                return Place(index, lines.number(row))
             row -= size
         return None
 
     def row(self, place: Place) -> int:
         """The row of a place; the nearest one after it that is shown, within 0 and `count()`."""
-        row, wanted = 0, place.run - self._dropped
-        for index, lines in enumerate(self.runs):
-            if index > wanted:
+        row = 0
+        for index, (lines, rule) in enumerate(self._parts(), start=self._dropped):
+            if index > place.run or (index == place.run and place.number < 0):
                 break
-            if index == wanted and place.number < 0:
-                return row
-            row += 1 if index else 0
-            if index == wanted:
+            row += rule
+            if index == place.run:
                 return row + lines.row(place.number)
             row += lines.rows()
         return row

@@ -14,6 +14,7 @@ from sage_tui.dashboard.commands import entries
 from sage_tui.dashboard.screens.detail import DetailScreen
 from sage_tui.dashboard.screens.failure import FailureScreen
 from sage_tui.dashboard.screens.help import HelpScreen
+from sage_tui.dashboard.screens.main import MainScreen
 from sage_tui.dashboard.screens.operator import OperatorScreen
 
 
@@ -113,7 +114,7 @@ async def test_the_question_mark_shows_the_help_and_escape_closes_it() -> None:
         await dashboard.press("question_mark")
         assert isinstance(dashboard.app.screen, HelpScreen)
         await dashboard.press("escape")
-        assert dashboard.app.screen is dashboard.main
+        assert isinstance(dashboard.app.screen, MainScreen)
 
 
 async def test_enter_on_an_operator_opens_it_and_escape_goes_back() -> None:
@@ -122,7 +123,7 @@ async def test_enter_on_an_operator_opens_it_and_escape_goes_back() -> None:
         assert isinstance(dashboard.app.screen, OperatorScreen)
         assert "UpperCaseMap" in dashboard.text()
         await dashboard.press("escape")
-        assert dashboard.app.screen is dashboard.main
+        assert isinstance(dashboard.app.screen, MainScreen)
 
 
 async def test_enter_on_a_failure_shows_count_record_and_traceback() -> None:
@@ -134,7 +135,7 @@ async def test_enter_on_a_failure_shows_count_record_and_traceback() -> None:
         assert "'x7'" in text
         assert 'File "hello_service_world.py", line 31, in execute' in text
         await dashboard.press("q")
-        assert dashboard.app.screen is dashboard.main
+        assert isinstance(dashboard.app.screen, MainScreen)
 
 
 async def test_enter_on_a_call_shows_its_arguments_and_answer() -> None:
@@ -209,3 +210,37 @@ async def test_the_selected_operator_stays_selected_by_name_over_a_reload() -> N
         session.show(phase="running", pipelines=pipelines)
         await dashboard.frame()
         assert dashboard.main.operators.table.cursor == "hello/PrintSink"
+
+
+async def test_a_click_on_a_tab_brings_its_pane_to_the_front() -> None:
+    async with open_dashboard(hello_session(), (80, 24)) as dashboard:
+        pane = dashboard.main.board.panes["output"]
+        start = next(begin for begin, _, name in pane._title_spans if name == "log")
+        await dashboard.pilot.click(offset=(pane.region.x + start + 1, pane.region.y))
+        await dashboard.frame()
+        assert "log" in shown(dashboard)
+        assert focused_pane(dashboard) == "log"
+
+
+async def test_keys_typed_in_one_go_reach_the_pane_they_are_meant_for() -> None:
+    async with open_dashboard(misbehaving_session()) as dashboard:
+        for key in ("6", "enter"):
+            dashboard.app.simulate_key(key)
+        await dashboard.frame()
+        assert isinstance(dashboard.app.screen, FailureScreen)
+
+
+async def test_the_arrows_go_from_node_to_node_and_enter_opens_one() -> None:
+    async with open_dashboard(hello_session()) as dashboard:
+        await dashboard.press("1", "right", "right")
+        assert dashboard.main.graph.graph.selected == "hello/UpperCaseMap"
+        assert dashboard.main.operators.table.cursor == "hello/UpperCaseMap"
+        await dashboard.press("enter")
+        assert isinstance(dashboard.app.screen, OperatorScreen)
+
+
+async def test_enter_on_a_service_shows_only_its_calls() -> None:
+    async with open_dashboard(hello_session()) as dashboard:
+        await dashboard.press("1", "right", "right", "down", "enter")
+        assert focused_pane(dashboard) == "calls"
+        assert "filter source:hello_service" in dashboard.main.calls.note

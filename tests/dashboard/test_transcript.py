@@ -144,3 +144,14 @@ def test_a_block_that_was_read_unfinished_is_read_again(size: int) -> None:
     lines.add(out("more"))
     rows.advance()
     assert texts(rows)[-1] == "more"
+
+
+def test_runs_without_lines_leave_no_rules_behind() -> None:
+    rows, first = transcript()
+    for run in (2, 3):
+        rows.show_run(run, FakeLines())
+        rows.advance()
+    assert rows.count() == 0
+    first.add(out("late"))
+    rows.advance()
+    assert texts(rows) == ["late", "rule 3"]

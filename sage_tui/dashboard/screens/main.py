@@ -8,14 +8,13 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input
 
 from sage_runtime.events import Input as InputLine
-from sage_tui.dashboard.arrangement import NARROW, PANES, Wanted
-from sage_tui.dashboard.messages import OperatorSelected, PaneChosen
+from sage_tui.dashboard.arrangement import PANES, Wanted
+from sage_tui.dashboard.matching import Query
+from sage_tui.dashboard.messages import OperatorSelected, PaneChosen, ServiceOpened
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.widgets.board import Board
@@ -23,6 +22,7 @@ from sage_tui.dashboard.widgets.calls import CallsPane
 from sage_tui.dashboard.widgets.failures import FailuresPane, failures_of
 from sage_tui.dashboard.widgets.graph import GraphPane
 from sage_tui.dashboard.widgets.header import Banner, Header
+from sage_tui.dashboard.widgets.keys import KeyBar
 from sage_tui.dashboard.widgets.operators import OperatorsPane, operator_rows
 from sage_tui.dashboard.widgets.output import LogPane, OutputPane
 from sage_tui.dashboard.widgets.pane import Pane
@@ -53,7 +53,6 @@ class MainScreen(Screen[None]):
         self._session = session
         self._colours = colours
         self._view: SessionView | None = None
-        self._watching = ""
         self.graph = GraphPane()
         self.operators = OperatorsPane()
         self.calls = CallsPane(colours, finder)
@@ -70,15 +69,14 @@ class MainScreen(Screen[None]):
         self.header = Header()
         self.banner = Banner()
         self.prompt = Prompt()
+        self.keys = KeyBar()
 
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.banner
         yield self.board
         yield self.prompt
-        with Horizontal(id="bottom"):
-            yield Footer(show_command_palette=False, compact=True)
-            yield Static(id="watching", markup=False)
+        yield self.keys
 
     def on_mount(self) -> None:
         self.board.choose("output")
@@ -105,22 +103,7 @@ class MainScreen(Screen[None]):
             pane.note_run(view)
         for pane in self.board.shown():
             pane.show_view(view)
-        self._show_watching(view)
-
-    def _show_watching(self, view: SessionView) -> None:
-        if self.size.width < NARROW:
-            text = ""  # the keys need the room
-        elif not view.live:
-            text = f"replay of {PurePath(view.folder).name}"
-        elif view.watch_paused is not None:
-            text = "watching paused"
-        elif view.watching:
-            text = f"watching {view.watching} file{'s' if view.watching != 1 else ''}"
-        else:
-            text = ""
-        if text != self._watching:
-            self._watching = text
-            self.query_one("#watching", Static).update(Content(fmt.cut(fmt.clean(text), 40)))
+        self.keys.set_note(watching(view))
 
     def show_again(self) -> None:
         """Other panes are on the screen now: fill them."""
@@ -135,6 +118,8 @@ class MainScreen(Screen[None]):
         if name == "calls" and self.board.active == "calls" and self.calls.has_focus_within:
             self.calls.action_switch()
             return
+        if self._view is not None:
+            self.board.panes[name].show_view(self._view)  # the next key may be for what it shows
         self.board.choose(name)
         self.call_after_refresh(self.show_again)
 
@@ -160,6 +145,14 @@ class MainScreen(Screen[None]):
         self.graph.graph.select(event.key)
         self.operators.table.select(event.key)
 
+    def on_service_opened(self, event: ServiceOpened) -> None:
+        """Show only the calls of a service."""
+        event.stop()
+        name = event.key.partition("/")[2]
+        self.action_pane("calls")
+        self.calls.list.set_filter(Query(f"source:{name}", (lambda line: line.source == name,), None))
+        self.calls.list.focus()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         pane = next((node for node in event.widget.ancestors_with_self if isinstance(node, Pane)), None)
         if pane is not None and pane.pane != self.board.active:
@@ -174,3 +167,12 @@ class MainScreen(Screen[None]):
         event.stop()
         self._session.send(InputLine(event.line))
         self.board.choose(self.board.active)
+
+
+def watching(view: SessionView) -> str:
+    """What the bottom line says at its right."""
+    if not view.live:
+        return f"replay of {PurePath(view.folder).name}"
+    if view.watch_paused is not None:
+        return "watching paused"
+    return f"watching {view.watching} file{'s' if view.watching != 1 else ''}" if view.watching else ""

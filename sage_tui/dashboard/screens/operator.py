@@ -12,7 +12,6 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from sage_runtime.events import ReplicaStats
 from sage_tui.dashboard.matching import Query
@@ -20,6 +19,8 @@ from sage_tui.dashboard.paint import PaintedRow, Span, crop, span
 from sage_tui.dashboard.present import OutputPresenter
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.widgets.header import Banner, Header
+from sage_tui.dashboard.widgets.keys import KeyBar
 from sage_tui.dashboard.widgets.line_pane import LinePane
 from sage_tui.dashboard.widgets.load import load_look, load_span, state_span
 from sage_tui.dashboard.widgets.pane import Pane, Tab
@@ -200,16 +201,19 @@ class OperatorScreen(Screen[None]):
         super().__init__()
         self._key = key
         pipeline, _, operator = key.partition("/")
+        self.header, self.banner = Header(), Banner()
         self.facts = FactsPane()
         self.replicas = ReplicasPane()
         self.output = OperatorOutput(pipeline, operator, colours, finder)
 
     def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.banner
         with Horizontal(id="operator-top"):
             yield self.facts
             yield self.replicas
         yield self.output
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         name = fmt.clean(self._key.partition("/")[2])
@@ -218,8 +222,11 @@ class OperatorScreen(Screen[None]):
             pane.set_tabs([Tab(pane.pane, pane.label, pane.short)])
         self.output.focus_main()
 
-    def show_view(self, view: SessionView) -> None:
+    def show_view(self, view: SessionView, closing: bool = False) -> None:
         """Show the operator as it is in this session's run."""
+        self.header.closing = closing
+        self.header.show_view(view)
+        self.banner.show_view(view)
         operators = (one for pipeline in view.shown.pipelines for one in pipeline.operators)
         operator = next((one for one in operators if one.key == self._key), None)
         self.facts.facts.show_operator(operator)

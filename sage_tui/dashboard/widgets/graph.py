@@ -29,7 +29,7 @@ class Graph(Painted, can_focus=True):
         Binding("right,l", "go(1, 0)", "Right", show=False, id="graph.right"),
         Binding("up,k", "go(0, -1)", "Up", show=False, id="graph.up"),
         Binding("down,j", "go(0, 1)", "Down", show=False, id="graph.down"),
-        Binding("enter", "open", "Open", show=False, id="graph.open"),
+        Binding("enter", "open", "Open", key_display="enter", id="graph.open"),
     ]
 
     def __init__(self) -> None:

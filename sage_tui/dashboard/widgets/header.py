@@ -50,13 +50,13 @@ def header_spans(view: SessionView, width: int, closing: bool = False) -> list[S
     parts: list[tuple[int, Sequence[Span]]] = [
         (0, (script,)),
         (0, (state_words(view, closing),)),
-        (2, (Span("run ", "muted"), Span(f"{view.current.run}"))),
+        (4, (Span("run ", "muted"), Span(f"{view.current.run}"))),
         (1, (Span(fmt.elapsed(view.current.elapsed)),)),
         (3, (Span(f"{fmt.rate(run.rate):>4}"), Span(" rec/s", "muted"))),
     ]
     failed = run.errors + (view.current.errors if view.current.run != run.run else 0)
     if failed:
-        parts.append((4, (Span(f"✗ {fmt.count(failed)} failed", "bad"),)))
+        parts.append((2, (Span(f"✗ {fmt.count(failed)} failed", "bad"),)))
     bottleneck = run.bottleneck
     if bottleneck is not None:
         name = fmt.clean(bottleneck.service or bottleneck.operator)

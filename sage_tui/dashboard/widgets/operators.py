@@ -38,6 +38,10 @@ def _queue(operator: OperatorView, width: int) -> Span:
     return Span(fmt.count(operator.queue), "warn" if full >= 0.5 else "" if operator.queue else "muted")
 
 
+def _load(operator: OperatorView, width: int) -> Span:
+    return load_span(load(operator)) if operator.state in ("running", "paused") else Span("–", "muted")
+
+
 def _latency(seconds: float) -> Span:
     return Span(fmt.duration(seconds), "") if seconds > 0 else Span("–", "muted")
 
@@ -60,7 +64,7 @@ COLUMNS: tuple[Column[OperatorView], ...] = (
         grow=True,
         most=16,
     ),
-    Column("load", 6, lambda o, w: load_span(load(o))),
+    Column("load", 6, _load),
     Column("queue", 6, _queue, rank=2),
     Column("p99", 7, lambda o, w: _latency(o.latency.p99), rank=6),
     Column("failed", 6, _errors, rank=1),

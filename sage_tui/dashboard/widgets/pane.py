@@ -72,8 +72,8 @@ class Pane(Vertical):
         raise NotImplementedError
 
     def focus_main(self) -> None:
-        """Give the pane the keys."""
-        self.main.focus(scroll_visible=False)
+        """Give the pane the keys, at once: the next key is already meant for it."""
+        self.screen.set_focus(self.main, scroll_visible=False)
 
     def note_run(self, view: SessionView) -> None:
         """Take note of a run that begins; called by the feed whether the pane can be seen or not."""

@@ -56,7 +56,7 @@ class Table(Painted, Generic[Row], can_focus=True):
         Binding("pagedown", "move(10)", "Page down", show=False, id="table.page_down"),
         Binding("home,g", "move(-100000)", "First", show=False, id="table.first"),
         Binding("end,G", "move(100000)", "Last", show=False, id="table.last"),
-        Binding("enter", "open", "Open", show=False, id="table.open"),
+        Binding("enter", "open", "Open", key_display="enter", id="table.open"),
     ]
 
     @dataclass

@@ -1,0 +1,65 @@
+"""The bottom line: the keys that work now, and what is watched."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.screen import Screen
+from textual.strip import Strip
+
+from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
+from sage_tui.state import format as fmt
+
+
+class KeyBar(PaintedRow):
+    """Shows the bindings that are meant to be shown; a click on one presses its key.
+
+    Textual's footer builds a widget for each key anew whenever the focus moves; this draws one line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(widget_id="keys")
+        self.note = ""
+        self._spans: list[Span] = []
+        self._places: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+        self.call_after_refresh(self._draw)
+
+    def _bindings_changed(self, screen: Screen[object]) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        spans: list[Span] = []
+        self._places = []
+        x = 1
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            if not binding.show or not enabled:
+                continue
+            key, words = self.app.get_key_display(binding), f" {binding.description}  "
+            spans += (Span(key, "key"), Span(words, "muted"))
+            width = fmt.cell_len(key + words)
+            self._places.append((x, x + width, binding.key))
+            x += width
+        if spans != self._spans:
+            self._spans = spans
+            self.refresh()
+
+    def set_note(self, note: str) -> None:
+        """The words at the right, left out where the keys need the room."""
+        if note != self.note:
+            self.note = note
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        note = Span(f" {fmt.cut(fmt.clean(self.note), 40)} " if self.note else "", "muted")
+        room = width - fmt.cell_len(note.text)
+        if spans_width(self._spans) + 1 > room:
+            note, room = Span(""), width
+        return self.strip([*crop([Span(" "), *self._spans], 0, room, mark=False), note], width)
+
+    def on_click(self, event: events.Click) -> None:
+        for start, stop, key in self._places:
+            if start <= event.x < stop:
+                self.app.simulate_key(key)
