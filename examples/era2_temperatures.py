@@ -61,7 +61,7 @@ class All(SinkFunction):
 def main():
     env = LocalEnvironment("temperatures")
     env.register_service("units", Units)
-    readings = env.from_batch(Readings, delay=0.3).filter(Bearable).map(ToCelsius)
+    readings = env.from_batch(Readings).filter(Bearable).map(ToCelsius)
     readings.sink(Warm)
     readings.sink(All)
     env.submit(autostop=True)

@@ -10,6 +10,7 @@ Try     raise GOOD_ENOUGH to 0.95 and save: more rounds, and more records in the
 """
 
 import random
+import time
 
 from sage.common.utils.logging.custom_logger import CustomLogger
 from sage.core.api.function.filter_function import FilterFunction
@@ -30,8 +31,12 @@ class Drafts(SourceFunction):
         super().__init__(**kwargs)
         self.random = random.Random(5)
         self.number = 0
+        self.next = time.monotonic()
 
     def execute(self):
+        if time.monotonic() < self.next:
+            return None  # nothing now: it will be asked again
+        self.next = time.monotonic() + 0.1
         self.number += 1
         quality = self.random.uniform(0.1, 0.4)
         return {"number": self.number, "subject": self.random.choice(SUBJECTS), "quality": quality, "rounds": 0}
@@ -68,7 +73,7 @@ class Publish(SinkFunction):
 def main():
     env = LocalEnvironment("feedback_loop")
     again = env.from_future("again")
-    refined = env.from_source(Drafts, delay=0.1).connect(again).map(Refine)
+    refined = env.from_source(Drafts).connect(again).map(Refine)
     refined.filter(GoodEnough).sink(Publish)
     refined.filter(TooRough).fill_future(again)
     env.submit(autostop=True)

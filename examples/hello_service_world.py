@@ -1,10 +1,13 @@
 """Hello, service world: ten greetings, a map that asks a service about each of them, and a sink that prints them.
 
-Watch   `hello_service` hangs below `UpperCaseMap`, the operator that calls it; each call is a line in Service calls,
-        and what the service prints stands between the sink's lines in Output, each marked with who wrote it.
+Watch   `hello_service` hangs below `UpperCaseMap`, the operator that calls it. The service takes its time, so that is
+        where the records queue; each call is a line in Service calls, and what the service prints stands between the
+        sink's lines in Output, each marked with who wrote it.
 Run     sage-tui examples/hello_service_world.py
 Try     change the text in `HelloService.hello` and save: the new version runs at once.
 """
+
+import time
 
 from sage.common.utils.logging.custom_logger import CustomLogger
 from sage.core.api.function.batch_function import BatchFunction
@@ -48,13 +51,14 @@ class HelloService(BaseService):
         self.text = "hello from the service"
 
     def hello(self):
+        time.sleep(0.2)
         print(self.text)
 
 
 def main():
     env = LocalEnvironment("hello_service")
     env.register_service("hello_service", HelloService)
-    env.from_batch(HelloBatch, delay=0.2).map(UpperCaseMap).sink(PrintSink)
+    env.from_batch(HelloBatch).map(UpperCaseMap).sink(PrintSink)
     env.submit(autostop=True)
     print("That was ten times hello.")
 

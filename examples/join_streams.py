@@ -8,6 +8,7 @@ Watch   two sources meet in `Match`, which keeps whatever came first until its o
 """
 
 import random
+import time
 from collections import deque
 
 from sage.common.utils.logging.custom_logger import CustomLogger
@@ -28,8 +29,12 @@ class Orders(SourceFunction):
         super().__init__(**kwargs)
         self.random = random.Random(1)
         self.number = 0
+        self.next = time.monotonic()
 
     def execute(self):
+        if time.monotonic() < self.next:
+            return None  # 现在没有新订单，稍后再问
+        self.next = time.monotonic() + 0.2
         self.number += 1
         tea = self.random.choice(list(TEAS))
         return {"order": self.number, "guest": self.random.choice(GUESTS), "tea": tea, "price": TEAS[tea]}
@@ -43,8 +48,12 @@ class Payments(SourceFunction):
         self.random = random.Random(2)
         self.number = 0
         self.due = deque()
+        self.next = time.monotonic()
 
     def execute(self):
+        if time.monotonic() < self.next:
+            return None
+        self.next = time.monotonic() + 0.2
         self.number += 1
         if self.random.random() < 0.9:
             self.due.append(self.number)
@@ -85,8 +94,8 @@ class Ledger(SinkFunction):
 
 def main():
     env = LocalEnvironment("tea_house")
-    orders = env.from_source(Orders, delay=0.2).keyby(ByOrder)
-    payments = env.from_source(Payments, delay=0.2).keyby(ByOrder)
+    orders = env.from_source(Orders).keyby(ByOrder)
+    payments = env.from_source(Payments).keyby(ByOrder)
     orders.connect(payments).join(Match, parallelism=2).sink(Ledger)
     env.submit(autostop=True)
 

@@ -28,8 +28,12 @@ class Sensors(SourceFunction):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.random = random.Random(9)
+        self.next = time.monotonic()
 
     def execute(self):
+        if time.monotonic() < self.next:
+            return None  # nothing now: it will be asked again
+        self.next = time.monotonic() + 0.05
         room = self.random.choices(list(ROOMS), weights=[10, 10, 1, 10])[0]
         value = self.random.gauss(20, 3)
         what = self.random.random()
@@ -90,7 +94,7 @@ class Report(SinkFunction):
 def main():
     env = LocalEnvironment("misbehaving")
     env.register_service("weather", WeatherStation)
-    env.from_source(Sensors, delay=0.05).map(Parse).filter(Plausible).map(PerWindow).map(Forecast).sink(Report)
+    env.from_source(Sensors).map(Parse).filter(Plausible).map(PerWindow).map(Forecast).sink(Report)
     env.submit(autostop=True)
 
 

@@ -3,8 +3,10 @@
 No model and no network: `Model` sleeps as long as a small model would think (that latency is simulated) and then
 quotes the best passage. The memory and its search are real, if small.
 
-Watch   three replicas of `Answer` share one model, which serves one call at a time: most of their time is waiting,
-        and the bottleneck is the model, not the operator. Compare the time a call waited with the time it took.
+Watch   questions come three times as fast as the model answers, one call at a time: the queue before `Answer` fills,
+        and after some fifteen seconds the header names the bottleneck: the model, not the operator, whose three
+        replicas only wait for it. Later the queues before it are full too, and the source asks no faster than the
+        model answers. In Service calls compare the time a call waited with the time it took.
 Run     sage-tui examples/retrieval_qa.py       runs until stopped
 Try     make the model faster (THINKING) and save; or ask about something that the memory doesn't know.
 """
@@ -84,8 +86,12 @@ class Ask(SourceFunction):
         super().__init__(**kwargs)
         self.random = random.Random(3)
         self.asked = 0
+        self.next = time.monotonic()
 
     def execute(self):
+        if time.monotonic() < self.next:
+            return None  # nothing now: it will be asked again
+        self.next = time.monotonic() + 0.1
         self.asked += 1
         return {"number": self.asked, "question": self.random.choice(QUESTIONS)}
 
@@ -124,7 +130,7 @@ def main():
     env = LocalEnvironment("retrieval_qa")
     env.register_service("memory", Memory)
     env.register_service("model", Model)
-    (env.from_source(Ask, delay=0.3).map(Retrieve).map(Rerank).map(Answer, parallelism=3).sink(Show))
+    (env.from_source(Ask).map(Retrieve).map(Rerank).map(Answer, parallelism=3).sink(Show))
     env.submit(autostop=True)
 
 

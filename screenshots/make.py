@@ -47,7 +47,7 @@ class Picture:
 PICTURES = (
     Picture("hello_service_world", ready=ran(1.6)),
     Picture("word_count"),
-    Picture("retrieval_qa", ready=ran(20.0)),
+    Picture("retrieval_qa", ready=ran(25.0)),
     Picture("feedback_loop"),
     Picture("join_streams"),
     Picture("misbehaving", ready=ran(20.0), keys=("6",)),
@@ -67,9 +67,11 @@ async def take(picture: Picture, columns: int, lines: int, root: Path) -> str:
                 await pilot.press(*picture.keys)
             await asyncio.sleep(0.5)  # a frame or two after the keys
             svg = app.export_screenshot(title=f"sage-tui examples/{picture.example}.py")
+            await pilot.press("q")
     finally:
         session.close()
-    return _FONT_FACE.sub("", svg)
+    svg = _FONT_FACE.sub("", svg)
+    return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)  # some viewers drop spaces that a picture needs
 
 
 def main(wanted: list[str]) -> None:

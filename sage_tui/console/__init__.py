@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from sage_tui import exit_codes
 from sage_tui.console.attend import Attendant
 from sage_tui.console.descriptors import DescriptorWriter
 from sage_tui.console.json_lines import JsonLinesSink
@@ -11,6 +12,9 @@ from sage_tui.console.plain import PlainSink
 from sage_tui.session.protocol import SessionLike
 
 __all__ = ["run_console"]
+
+_REAPED = 10.0
+"""Seconds in which a worker that has ended, or was killed, is surely reaped."""
 
 
 def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, exit_on_finish: bool = False) -> int:
@@ -33,17 +37,15 @@ def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, ex
         exit_on_finish=exit_on_finish,
         meanwhile=_load_summary if mode == "plain" else _nothing,
     )
-    if status is None:
-        session.wait()
-        status = session.exit_status()
+    if status in (None, exit_codes.INTERRUPTED) and session.wait(_REAPED) is not None:
         run = session.snapshot().current
         if mode == "plain":
             from sage_tui.console.summary import print_summary
 
             print_summary(run, session.folder)
-        elif run.signal:
+        elif run.signal and status is None:
             print(f"sage-tui: the run was ended by {run.signal}", file=sys.stderr)
-    return status
+    return session.exit_status() if status is None else status
 
 
 def _load_summary() -> None:

@@ -58,7 +58,7 @@ def _headline(run: RunView) -> list[Piece]:
     how = run.phase
     if run.signal:
         how += f", ended by {run.signal}"
-    elif run.exit_code:
+    elif run.exit_code and run.phase == "failed":
         how += f" with exit status {run.exit_code}"
     pieces = [
         ("sage-tui: ", "dim"),
@@ -70,7 +70,7 @@ def _headline(run: RunView) -> list[Piece]:
     if not run.pipelines:
         pieces.append((", no pipeline was submitted", ""))
     if run.errors:
-        pieces.append((f", {_counted(run.errors, 'failure')}", "red"))
+        pieces.append((f", {exact(run.errors)} failed", "red"))
     return pieces
 
 

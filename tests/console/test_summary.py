@@ -100,7 +100,7 @@ def test_a_good_run_is_told_in_three_lines() -> None:
 def test_failures_are_grouped_with_count_and_place_and_the_folder_is_named() -> None:
     groups = (failure(7, message="x\x1b[2J"), failure(9, count=1200, kind="service"))
     lines = text(replace(GOOD, phase="failed", exit_code=1, errors=1201, failures=groups))
-    assert lines[0] == "sage-tui: hello.py failed with exit status 1 after 310 ms, 1,201 failures"
+    assert lines[0] == "sage-tui: hello.py failed with exit status 1 after 310 ms, 1,201 failed"
     assert lines[3:] == [
         "  1,200 x ValueError in service Op9 (hello.py:9): no",
         "  1 x ValueError in Op7 (hello.py:7): x␛[2J",
@@ -111,6 +111,11 @@ def test_failures_are_grouped_with_count_and_place_and_the_folder_is_named() -> 
 def test_a_signal_is_named() -> None:
     run = replace(GOOD, phase="failed", signal="SIGSEGV", exit_code=None)
     assert text(run)[0] == "sage-tui: hello.py failed, ended by SIGSEGV after 310 ms"
+
+
+def test_a_stopped_run_has_no_status_of_its_own() -> None:
+    run = replace(GOOD, phase="stopped", exit_code=130)
+    assert text(run)[0] == "sage-tui: hello.py stopped after 310 ms"
 
 
 def test_a_script_without_a_pipeline_says_so() -> None:

@@ -194,7 +194,9 @@ def test_an_interrupted_stream_ends(tmp_path: Path) -> None:
         while not command.line().startswith(b"tick"):
             pass
         command.signal(signal.SIGINT)
-        assert command.end().status == 130
+        run = command.end()
+        assert run.status == 130
+        assert "sage-tui: stream.py stopped after " in run.err.decode()
         nothing_left(script)
 
 
