@@ -15,7 +15,8 @@ _REQUIRED = object()
 class _FrozenType(type):
     """Turns the annotations of a class into its slots and keeps the defaults aside.
 
-    Annotations are read as the strings that `from __future__ import annotations` leaves.
+    Annotations are read as the strings that `from __future__ import annotations` leaves. A class's own `__slots__` are
+    no fields: they come on top.
     """
 
     frozen_fields: tuple[tuple[str, Any], ...]
@@ -28,7 +29,8 @@ class _FrozenType(type):
         own = {name: namespace.pop(name, _REQUIRED) for name, hint in hints.items() if not hint.startswith("ClassVar")}
         fields = tuple(field for base in bases for field in getattr(base, "frozen_fields", ())) + tuple(own.items())
         names = tuple(field for field, _ in fields)
-        made = super().__new__(cls, name, bases, {**namespace, "__slots__": tuple(own), "__match_args__": names})
+        slots = (*own, *namespace.get("__slots__", ()))
+        made = super().__new__(cls, name, bases, {**namespace, "__slots__": slots, "__match_args__": names})
         made.frozen_fields = fields
         return made
 

@@ -7,9 +7,10 @@ user's object when a job starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+
+from sage_runtime.frozen import Frozen
 
 if TYPE_CHECKING:
     from sage_runtime.engine.context import OperatorContext, ServiceContext
@@ -32,8 +33,7 @@ class EndOfStream:
     """What a source returns from `execute` to end its stream; the API's `StopSignal` classes derive from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorSpec:
+class OperatorSpec(Frozen):
     """One operator of a pipeline.
 
     `id` is unique in the pipeline. `create` makes the user's function for one replica, on the thread that submits; it
@@ -65,8 +65,7 @@ class OperatorSpec:
         return self.kind in SOURCE_KINDS
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeSpec:
+class EdgeSpec(Frozen):
     """A stream from operator `source` to operator `target`; `input` tells a comap or join which of its inputs it is.
 
     `partition` chooses among the target's replicas. A `feedback` edge closes a loop: it is never full, and it ends when
@@ -81,8 +80,7 @@ class EdgeSpec:
     feedback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceSpec:
+class ServiceSpec(Frozen):
     """A service of a pipeline. `create` makes the user's object, with its context set before `__init__` runs; the
     engine calls it on the service's own thread."""
 
@@ -93,8 +91,7 @@ class ServiceSpec:
     line: int | None = None
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(Frozen):
     """A whole pipeline: what an environment submits.
 
     `era` (1, 2 or 3) is that of the SAGE version whose rules hold for errors.
@@ -110,7 +107,17 @@ class Graph:
     edges: tuple[EdgeSpec, ...] = ()
     services: tuple[ServiceSpec, ...] = ()
 
-    def __post_init__(self) -> None:
+    __slots__ = ("__dict__",)  # for what is derived from the fields
+
+    def __init__(
+        self,
+        name: str,
+        era: int,
+        operators: tuple[OperatorSpec, ...] = (),
+        edges: tuple[EdgeSpec, ...] = (),
+        services: tuple[ServiceSpec, ...] = (),
+    ) -> None:
+        super().__init__(name, era, operators, edges, services)
         _refuse_duplicates("operator", (operator.id for operator in self.operators))
         _refuse_duplicates("edge", (edge.id for edge in self.edges))
         _refuse_duplicates("service", (service.name for service in self.services))

@@ -6,11 +6,10 @@ differ is decided where they are handled, in the engine, by the graph's `era`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from sage_runtime.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class Era:
+class Era(Frozen):
     """One row of the table.
 
     `announces`: the engine prints `ServiceFactory initialized for …` when a service is registered and, once in a

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from pathlib import Path
+import os
 from typing import Any, ClassVar, Self
 
 from sage_runtime.api.console import PREFIX, ConsoleHandler, Switch
@@ -36,7 +36,7 @@ class _Logger:
         self,
         outputs: str | Outputs | None = None,
         name: str | Outputs | None = None,
-        log_base_folder: str | Path | None = None,
+        log_base_folder: str | os.PathLike[str] | None = None,
     ) -> None:
         if isinstance(outputs, str) or isinstance(name, list):
             outputs, name = name, outputs
@@ -91,8 +91,8 @@ class _Logger:
         number = level_number(level)
         handler: logging.Handler | None = None
         if output_target != "console":
-            path = Path(self.log_base_folder or ".") / output_target
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = os.path.join(self.log_base_folder or ".", output_target)  # noqa: PTH118 - pathlib takes milliseconds
+            os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
             handler = logging.FileHandler(path, encoding="utf-8", delay=True)
             handler.setLevel(number)
             handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)s | %(name)s | %(message)s"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from sage_runtime.api.transformations import (
     KeyByTransformation,
     SourceTransformation,
 )
+from sage_runtime.frozen import replace
 from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec, Partition, ServiceSpec
 
 if TYPE_CHECKING:

@@ -1,17 +1,17 @@
-"""Calls of services: the request that travels, its future, and the two call styles of user code."""
+"""Calls of services: the request that travels, and the two call styles of user code."""
 
 from __future__ import annotations
 
 import threading
 from _thread import LockType
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
 from sage_runtime.engine.callerrors import no_service
 from sage_runtime.engine.owner import Owner
 
 if TYPE_CHECKING:
+    from sage_runtime.engine.futures import ServiceFuture
     from sage_runtime.engine.services import Service
 
 
@@ -79,81 +79,6 @@ class AsyncRequest(Request):
             self.future.set_exception(error)
         else:
             self.future.set_result(result)
-
-
-class ServiceFuture(Future[Any]):
-    """What `call_service_async` returns. The wait for another service, and a cycle of such waits, begin here."""
-
-    def __init__(self, service: Service, request: AsyncRequest) -> None:
-        super().__init__()
-        self._service = service
-        self._request = request
-
-    def result(self, timeout: float | None = None) -> Any:
-        """What the method returned, or raised; waits `timeout` seconds at most, and no longer than the call's own."""
-        self._await(timeout)
-        return super().result(0)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What the method raised, None if it returned; waits as `result` does."""
-        self._await(timeout)
-        return super().exception(0)
-
-    def cancel(self) -> bool:
-        """Withdraw the call; false if the service has begun it."""
-        return self._service.cancel_call(self._request) and super().cancel()
-
-    def is_done(self) -> bool:
-        """Whether the answer is there."""
-        return super().done()
-
-    def _await(self, timeout: float | None) -> None:
-        if super().done():
-            return
-        service, request = self._service, self._request
-        left = None if request.timeout is None else max(0.0, request.called + request.timeout - service.clock())
-        inside = on_own_thread(request.owner)
-        if inside:
-            service.begin_wait(request.owner, self.is_done)
-        try:
-            super().exception(left if timeout is None else timeout if left is None else min(left, timeout))
-            return
-        except CancelledError:
-            return
-        except TimeoutError:
-            if super().done():
-                return
-        finally:
-            if inside:
-                service.end_wait(request.owner)
-        if left is not None and (timeout is None or left <= timeout):
-            service.time_out(request)
-            return
-        raise TimeoutError(f"No answer after {timeout:g}s: {service.name}.{request.method or 'process'}")
-
-
-class Answered:
-    """The `done` of a future in era 3: a truth value that may also be called."""
-
-    __slots__ = ("_done",)
-
-    def __init__(self, done: bool) -> None:
-        self._done = done
-
-    def __bool__(self) -> bool:
-        return self._done
-
-    def __call__(self) -> bool:
-        return self._done
-
-
-class Era3Future(ServiceFuture):
-    """A future whose `done` is an attribute as well as a method."""
-
-    @property
-    def done(self) -> Answered:
-        """Whether the answer is there: `future.done` or `future.done()`."""
-        return Answered(self.is_done())
 
 
 class Proxy:

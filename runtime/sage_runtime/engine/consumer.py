@@ -6,7 +6,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sage_runtime.engine.lanes import Lane
@@ -16,6 +15,7 @@ from sage_runtime.engine.replica import Replica, ReplicaParts, allowed_batch
 from sage_runtime.engine.routes import Traced
 from sage_runtime.engine.taps import Tap, copying, tracing
 from sage_runtime.events import Trace
+from sage_runtime.frozen import Frozen
 from sage_runtime.preview import preview
 
 SLOW = 50e-6
@@ -24,8 +24,7 @@ SLOW = 50e-6
 _GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Frozen):
     """One incoming edge of a replica: its lane, and the loop that its records go through."""
 
     lane: Lane

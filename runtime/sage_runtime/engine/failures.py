@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sysconfig
+import os
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from types import CodeType, TracebackType
 
 from sage_runtime.events import Event, Failure, LeftOut
@@ -19,21 +17,22 @@ FULL = 100
 _MAX_TRACEBACK = 20_000
 """Characters of a traceback; its middle goes."""
 
-_OURS = str(Path(__file__).resolve().parent.parent)
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 - pathlib takes milliseconds
 _NOBODY, _LIBRARY, _USER = range(3)
 
 Place = tuple[str | None, int | None]
 """A file and a line in it, if known."""
 
 
-@dataclass(slots=True)
 class _Group:
-    pipeline: str
-    source: str
-    name: str
-    count: int = 0
-    left_out: int = 0
+    __slots__ = ("count", "left_out", "name", "pipeline", "source")
+
+    def __init__(self, pipeline: str, source: str, name: str) -> None:
+        self.pipeline = pipeline
+        self.source = source
+        self.name = name
+        self.count = 0
+        self.left_out = 0
 
 
 class Failures:
@@ -120,7 +119,9 @@ class Failures:
 def _owner(file: str) -> int:
     if file.startswith((_OURS, "<frozen ")):
         return _NOBODY
-    return _LIBRARY if file.startswith(_LIBRARIES) else _USER
+    from sage_runtime.engine.libraries import LIBRARIES  # milliseconds, and most runs have no failures
+
+    return _LIBRARY if file.startswith(LIBRARIES) else _USER
 
 
 def traceback_text(error: BaseException) -> str:

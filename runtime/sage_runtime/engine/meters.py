@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sage_runtime.events import Latency, bucket_of, bucket_seconds
+from sage_runtime.frozen import Frozen
 
 BUSY, WAITING, IDLE, BLOCKED, PAUSED = range(5)
 """What a replica does: user code, inside a service call, no input, output full, held at the gate."""
@@ -166,8 +166,7 @@ class Meter:
         return self._cpu_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(Frozen):
     """How an interval was spent: the first four add up to 1 over the time that was not paused; `paused` is of all."""
 
     busy: float = 0.0

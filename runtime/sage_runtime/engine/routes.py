@@ -5,12 +5,12 @@ from __future__ import annotations
 from _thread import LockType
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any, Protocol
 
 from sage_runtime.engine.lanes import MAX_CAPACITY, MIN_CAPACITY, Lane
 from sage_runtime.engine.meters import BLOCKED, BUSY, Meter
+from sage_runtime.frozen import Frozen
 from sage_runtime.graph import Partition
 
 Append = Callable[[Any], object]
@@ -34,8 +34,7 @@ class Appender:
         self.append: Callable[[Any], Any] = append
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Frozen):
     """One outgoing edge, seen from one replica: the lanes of the target's replicas and how to choose among them.
 
     `keyless`: the target expects `(key, value)`, and the records from here carry no key.

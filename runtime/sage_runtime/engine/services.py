@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from _thread import LockType, allocate_lock, get_ident
 from collections.abc import Callable
-from concurrent.futures import CancelledError
 from functools import partial
 from itertools import count
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sage_runtime.attribution import set_source
 from sage_runtime.engine.callerrors import (
@@ -21,7 +20,7 @@ from sage_runtime.engine.callerrors import (
     timed_out,
 )
 from sage_runtime.engine.callmeters import CallMeters
-from sage_runtime.engine.calls import AsyncRequest, Era3Future, Request, ServiceFuture, SyncRequest
+from sage_runtime.engine.calls import AsyncRequest, Request, SyncRequest
 from sage_runtime.engine.context import ServiceContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
@@ -31,6 +30,9 @@ from sage_runtime.engine.waits import Waits
 from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
 from sage_runtime.graph import ServiceSpec
 from sage_runtime.preview import exception_message, preview, preview_arguments
+
+if TYPE_CHECKING:
+    from sage_runtime.engine.futures import ServiceFuture
 
 DEFAULT_METHODS = ("process", "execute", "call")
 """What a call without a method's name calls: the first of these that the service has."""
@@ -170,10 +172,12 @@ class Service:
         self, owner: Owner, method: str | None, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
     ) -> ServiceFuture:
         """Call and return a future of the answer. Raises `ServiceStopped` as `call` does."""
+        from sage_runtime.engine.futures import future_of
+
         inside = owner.thread == get_ident()
         parent = owner.service.current_call if inside and owner.service is not None else None
         request = AsyncRequest(next(call_ids), method, args, kwargs, owner, self.clock(), timeout, parent)
-        request.future = future = (Era3Future if self._era == 3 else ServiceFuture)(self, request)
+        future = future_of(self, request, self._era)
         self._put(request)
         return future
 
@@ -208,11 +212,11 @@ class Service:
         """The caller's time is up: it gets a `TimeoutError`, unless the answer comes at this moment."""
         self._refuse(request, self._timeout_error(request))
 
-    def cancel_call(self, request: Request) -> bool:
+    def cancel_call(self, request: Request, error: BaseException) -> bool:
         """The caller has no more use for an answer; false if the service has begun."""
         if not self._withdraw(request):
             return False
-        self._account(request, self.clock() - request.called, None, None, CancelledError())
+        self._account(request, self.clock() - request.called, None, None, error)
         return True
 
     def _withdraw(self, request: Request) -> bool:
