@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,8 @@ class Children:
         if sys.version_info >= (3, 12):  # the threads that Python would warn of are ours
             warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
         sys.addaudithook(self._hook())
+        if sys.version_info < (3, 12):
+            _see_threads()
         os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
         os._exit = _flushed(os._exit, self)
         os.abort = _flushed(os.abort, self)
@@ -129,6 +132,17 @@ class Children:
                 os.close(descriptor)
             except OSError:  # the script has closed it
                 pass
+
+
+def _see_threads() -> None:
+    """Python 3.11 has no audit event for a thread's start."""
+    start: Callable[..., int] = threading._start_new_thread  # type: ignore[attr-defined]
+
+    def inherit_and_start(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+        bequeath(function)
+        return start(function, arguments)
+
+    threading._start_new_thread = inherit_and_start  # type: ignore[attr-defined]
 
 
 def _inherit(arguments: tuple[Any, ...]) -> None:

@@ -1,18 +1,34 @@
-"""When things end badly: where native crashes are logged, and ways to end this process for sure."""
+"""When things end badly: descriptors that are hard to lose, the log of native crashes, and ways to end for sure."""
 
 from __future__ import annotations
 
 import faulthandler
+import fcntl
 import os
 import signal
 import sys
-from io import FileIO
-from typing import Any
+from typing import Any, NoReturn
 
 _exit = os._exit
 _SET_DEATH_SIGNAL = 1
 _THIS: Any = None
 """The program itself, to `dlopen`."""
+
+
+_HIGH_DESCRIPTORS = (1000, 240)
+
+
+def out_of_the_way(descriptor: int) -> int:
+    """The same file at a high number, where a script that closes or counts descriptors hardly gets; not inherited."""
+    for number in _HIGH_DESCRIPTORS:
+        try:
+            moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, number)
+        except OSError:  # beyond the process's limit
+            continue
+        os.close(descriptor)
+        return moved
+    os.set_inheritable(descriptor, False)
+    return descriptor
 
 
 class FaultLog:
@@ -23,27 +39,24 @@ class FaultLog:
 
     def __init__(self, folder: str, run: int) -> None:
         self._path = f"{folder}/fault-{run}.log"
-        self._file: FileIO | None = None
+        self._descriptor = -1
         if folder:
             try:
-                self._file = FileIO(self._path, "xb", opener=_private)
+                made = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             except OSError:
                 return
-            faulthandler.enable(self._file)
+            self._descriptor = out_of_the_way(made)
+            faulthandler.enable(self._descriptor)
 
     def close(self) -> None:
         """Remove it if nothing was written."""
-        if self._file is None:
+        if self._descriptor < 0:
             return
         try:
-            if os.fstat(self._file.fileno()).st_size == 0:
+            if os.fstat(self._descriptor).st_size == 0:
                 os.unlink(self._path)  # noqa: PTH108 - no pathlib at the end of the interpreter
         except OSError:
             pass
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def die_with_parent() -> None:
@@ -58,8 +71,26 @@ def die_with_parent() -> None:
         return
 
 
-def end_group() -> None:
+def end_group() -> NoReturn:
     """End this process now, with what it has started, if it leads its process group."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     _exit(1)
+
+
+def end_with(message: str) -> NoReturn:
+    """End this process now with a last word on its stderr."""
+    try:
+        os.write(2, f"{message}\n".encode())
+    except OSError:
+        pass
+    _exit(1)
+
+
+def is_open(descriptor: int) -> bool:
+    """Whether a descriptor is open."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

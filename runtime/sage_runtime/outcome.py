@@ -15,6 +15,9 @@ from sage_runtime.script import Script
 
 _OURS = os.path.dirname(os.path.realpath(__file__)) + "/"  # noqa: PTH120 - pathlib takes milliseconds to import
 
+_KEPT_FRAMES = 1000
+"""So many frames at either end of a traceback are told."""
+
 
 def exit_status(error: SystemExit) -> int:
     """The status that `sys.exit(…)` asks for; a message goes to stderr and is status 1."""
@@ -43,7 +46,9 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
         sys.__excepthook__(type(error), error, trace)
     if bus is not None:
         bus.finish_lines()
-        bus.publish(_failure(error, script))
+        place = _place(error, script)
+        _shorten(error)
+        bus.publish(_failure(error, place))
 
 
 def remove_ours(error: BaseException, trace: TracebackType | None) -> None:
@@ -73,9 +78,20 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
-def _failure(error: BaseException, script: Script) -> Failure:
+def _shorten(error: BaseException) -> None:
+    """Leave the middle out of a traceback of a million frames, as after a recursion: it would take a minute."""
+    steps = []
+    trace = error.__traceback__
+    while trace is not None:
+        steps.append(trace)
+        trace = trace.tb_next
+    if len(steps) > 2 * _KEPT_FRAMES:
+        steps[_KEPT_FRAMES - 1].tb_next = steps[-_KEPT_FRAMES]
+
+
+def _failure(error: BaseException, place: tuple[str | None, int | None]) -> Failure:
     name = type(error).__qualname__
-    file, line = _place(error, script)
+    file, line = place
     return Failure(
         kind="script",
         group=f"script|{name}|{file or '?'}:{line or 0}",

@@ -43,7 +43,7 @@ from sage_runtime.events import (
     Stop,
     decode_command,
 )
-from sage_runtime.faults import FaultLog, die_with_parent, end_group
+from sage_runtime.faults import FaultLog, die_with_parent, end_group, end_with, is_open, out_of_the_way
 from sage_runtime.launch import WorkerConfig, decode_config
 from sage_runtime.outcome import exit_status, report
 from sage_runtime.script import Script
@@ -76,16 +76,15 @@ class Worker:
     def __init__(self, config: WorkerConfig, bare: frozenset[str]) -> None:
         self._config = config
         self._bare = bare
-        descriptors = (config.events_fd, config.commands_fd)
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
+        events, commands = out_of_the_way(config.events_fd), out_of_the_way(config.commands_fd)
+        self._pipes = (events, commands)
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # started with it ignored: we must be stoppable
         self._faults = FaultLog(config.logs, config.run)
-        self._bus = EventBus(config.run, pipe_writer(config.events_fd), lost=self._session_gone)
+        self._bus = EventBus(config.run, pipe_writer(events), lost=self._session_gone)
         self._capture = Capture(self._bus)
         self._capture.install()
-        self._children = Children(self._capture, descriptors)
+        self._children = Children(self._capture, self._pipes)
         self._stdin = AskedInput(self._bus) if config.ask_input else None
         if self._stdin is not None:
             sys.stdin = sys.__stdin__ = self._stdin  # type: ignore[assignment, misc]
@@ -241,7 +240,7 @@ class Worker:
     # --- the commands' thread ---
 
     def _read_commands(self) -> None:
-        descriptor = self._config.commands_fd
+        descriptor = self._pipes[1]
         rest = b""
         look: float | None = None
         while True:
@@ -328,6 +327,8 @@ class Worker:
             if self._gone:
                 return
             self._gone = True
+        if not all(map(is_open, self._pipes)):
+            end_with("sage-tui: the script has closed the pipes of its worker, which ends here")
         threading.Thread(target=self._stop, name="sage-stop", daemon=True).start()
         time.sleep(_GRACE_SECONDS)  # for `atexit` and close hooks; nothing waits for it
         end_group()

@@ -244,3 +244,23 @@ def test_an_exit_after_submit_stops_all(scripts: Scripts) -> None:
     run = scripts.run(text, keep_streaming=True)
     assert run.status == 4
     assert [event.status for event in run.of(PipelineFinished)] == ["stopped"]
+
+
+def test_a_script_may_close_the_descriptors_that_it_does_not_know(scripts: Scripts) -> None:
+    run = scripts.run(
+        "import os; print('before'); os.closerange(3, 200); print('after'); print(open(__file__).fileno())"
+    )
+    assert (run.status, run.stdout) == (0, "before\nafter\n3\n")
+
+
+def test_a_script_that_closes_every_descriptor_is_told(scripts: Scripts) -> None:
+    run = scripts.run("import os, time; os.closerange(3, 4096); print('into the void'); time.sleep(3600)")
+    assert run.status == 1
+    assert "closed the pipes" in run.stderr
+
+
+def test_a_very_deep_recursion_is_told_in_time(scripts: Scripts) -> None:
+    run = scripts.run("import sys; sys.setrecursionlimit(100_000)\ndef f(): f()\nf()\n")
+    (failure,) = run.failures
+    assert (failure.exception, failure.line) == ("RecursionError", 2)
+    assert len(failure.traceback) < 30_000

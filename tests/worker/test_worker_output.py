@@ -296,3 +296,39 @@ def test_warnings_and_broken_threads_print_as_ever(scripts: Scripts) -> None:
 def test_what_exit_functions_print_is_the_last_event(scripts: Scripts) -> None:
     run = scripts.run("import atexit; atexit.register(print, 'bye'); print('main')")
     assert [text for text, _ in output(run)] == ["main", "bye"]
+
+
+def test_output_and_logs_belong_to_the_operator_whose_threads_they_come_from(scripts: Scripts) -> None:
+    run = scripts.run("""
+        import logging, threading
+        from concurrent.futures import ThreadPoolExecutor
+        from sage.core.api.local_environment import LocalEnvironment
+        from sage.core.api.function.map_function import MapFunction
+        from sage.core.api.function.sink_function import SinkFunction
+        from sage.core.api.service.base_service import BaseService
+        class Ask(BaseService):
+            def ask(self): print("from the service")
+        class Helped(MapFunction):
+            def __init__(self): super().__init__(); print("from the constructor")
+            def execute(self, data):
+                self.call_service["ask"].ask()
+                thread = threading.Thread(target=print, args=("from its thread",))
+                thread.start(); thread.join()
+                with ThreadPoolExecutor(1) as pool: pool.submit(logging.getLogger("quiet").error, "from its pool")
+                return data
+        class Show(SinkFunction):
+            def execute(self, data): print("from the sink")
+        environment = LocalEnvironment("p")
+        environment.register_service("ask", Ask)
+        environment.from_batch([1]).map(Helped).sink(Show)
+        environment.submit(autostop=True)
+        print("from the script")
+        """)
+    sources = {event.text: (event.pipeline, event.source) for event in run.of(Output)}
+    assert sources["from the constructor"] == ("p", "Helped")
+    assert sources["from the service"] == ("p", "ask")
+    assert sources["from its thread"] == ("p", "Helped")
+    assert sources["from the sink"] == ("p", "Show")
+    assert sources["from the script"] == (None, None)
+    (log,) = (log for log in run.of(Log) if log.logger == "quiet")
+    assert (log.pipeline, log.source) == ("p", "Helped")
