@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from sage_runtime.frozen import Frozen
 from sage_tui import __version__, exit_codes
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ exit status:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Frozen):
     """What the command line asks for. `mode`: plain, json, tui, or None for what suits the streams."""
 
     file: Path
@@ -187,6 +185,8 @@ def find_python(wanted: str) -> str:
     Raises:
         UsageError: there is none.
     """
+    import shutil
+
     inside = Path(wanted, "bin", "python")
     found = shutil.which(str(inside) if inside.exists() else wanted)
     if found is None:
