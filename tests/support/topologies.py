@@ -25,7 +25,7 @@ def pipeline(
         name=name,
         operators=tuple((one, one) for one in names),
         edges=tuple(
-            Edge(f"{arrow}#{number}", *arrow.split(">"), feedback=number >= len(arrows))
+            Edge(f"{arrow}#{number}", arrow.split(">")[0], arrow.split(">")[1], number >= len(arrows))
             for number, arrow in enumerate(arrows + back)
         ),
         services=tuple(hung),
