@@ -61,16 +61,18 @@ def arrange(
     one that is zoomed or shown alone. Every pane is in exactly one group of tabs.
     """
     if zoomed or width < NARROW or height < LOW:
-        return _build([(PANES, Box(0, 0, width, height))], recent)
+        return build([(PANES, Box(0, 0, width, height))], recent)
     if width >= WIDE:
-        return _build(_side_by_side(width, height, wanted), recent)
-    return _build(_stacked(width, height, wanted), recent)
+        return build(_side_by_side(width, height, wanted), recent)
+    return build(_stacked(width, height, wanted), recent)
 
 
-_Groups = list[tuple[tuple[str, ...], Box]]
+Groups = list[tuple[tuple[str, ...], Box]]
+"""Boxes, and the panes that share each of them."""
 
 
-def _build(groups: _Groups, recent: Sequence[str]) -> Arrangement:
+def build(groups: Groups, recent: Sequence[str]) -> Arrangement:
+    """Put the pane that was used last in front in each box."""
     boxes: dict[str, Box] = {}
     tabs: dict[str, tuple[str, ...]] = {}
     for members, box in groups:
@@ -80,7 +82,7 @@ def _build(groups: _Groups, recent: Sequence[str]) -> Arrangement:
     return Arrangement(boxes, tabs)
 
 
-def _side_by_side(width: int, height: int, wanted: Wanted) -> _Groups:
+def _side_by_side(width: int, height: int, wanted: Wanted) -> Groups:
     """Graph over operators, output to the right of both, the rest below."""
     bottom = max(LEAST_BOTTOM, min(18, round(height * 0.34)))
     top = height - bottom
@@ -95,7 +97,7 @@ def _side_by_side(width: int, height: int, wanted: Wanted) -> _Groups:
     return groups
 
 
-def _stacked(width: int, height: int, wanted: Wanted) -> _Groups:
+def _stacked(width: int, height: int, wanted: Wanted) -> Groups:
     """Everything below one another: graph, operators, and tabs with the lines."""
     if height < TALL:
         both, most = wanted.graph + wanted.operators, height - LEAST_BOTTOM + 1  # a banner takes a row, nothing jumps
@@ -111,7 +113,7 @@ def _stacked(width: int, height: int, wanted: Wanted) -> _Groups:
     return groups
 
 
-def _graph_and_operators(width: int, height: int, wanted: Wanted) -> _Groups:
+def _graph_and_operators(width: int, height: int, wanted: Wanted) -> Groups:
     """The two over one another where both have room, else as tabs of one box."""
     least_graph = min(LEAST_GRAPH, wanted.graph)
     least_operators = min(LEAST_OPERATORS, wanted.operators)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sage_runtime.events import ServiceCall
 from sage_tui.journal.lines import Line
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -24,7 +25,8 @@ class Query:
     """A compiled query: `text` as it was typed; a line matches if all of its conditions hold.
 
     Words are one text to be found, in any case unless it has capitals. `re:` before it makes it a regular expression.
-    `source:NAME`, `level:LEVEL` and `is:stderr` (or another kind) narrow it down; a `-` before one of these inverts it.
+    `source:NAME`, `level:LEVEL` and `is:stderr` (or another kind) narrow it down, service calls by `caller:NAME`,
+    `method:NAME` and `took:5ms` (or longer; `took:<5ms` shorter); a `-` before one of these inverts it.
     """
 
     text: str
@@ -44,14 +46,14 @@ class Query:
         return [match.span() for match in self.pattern.finditer(text, 0, LONGEST) if match.end() > match.start()]
 
 
-_PREFIX = re.compile(r"(-?)(source|level|is):(\S+)(?:\s+|$)", re.IGNORECASE)
+_PREFIX = re.compile(r"(-?)(source|level|is|caller|method|took):(\S+)(?:\s+|$)", re.IGNORECASE)
 
 
 def parse(text: str) -> Query | None:
     """The query in what somebody typed; None if it is empty.
 
     Raises:
-        QueryError: an unknown level or a regular expression with a mistake.
+        QueryError: an unknown level, no duration, or a regular expression with a mistake.
     """
     rest = text.strip()
     conditions: list[Callable[[Line], bool]] = []
@@ -80,12 +82,33 @@ def _condition(name: str, value: str, *, inverted: bool) -> Callable[[Line], boo
     if name == "source":
         return lambda line: (wanted in (line.source or "script").lower()) is not inverted
     if name == "is":
+        wanted = "error" if wanted == "failed" else wanted
         return lambda line: (line.kind.lower() == wanted) is not inverted
+    if name in ("caller", "method", "took"):
+        test = _call_test(name, wanted)
+        return lambda line: isinstance(line.event, ServiceCall) and test(line.event) is not inverted
     levels = [level for level in LEVELS if level.startswith(wanted.upper())]
     if not levels:
         raise QueryError(f"unknown level {value!r}; there are {', '.join(LEVELS).lower()}")
     least = LEVELS.index(levels[0])
     return lambda line: (_rank(line.kind) >= least) is not inverted
+
+
+_DURATION = re.compile(r"([<>]?)=?(\d+(?:\.\d+)?|\.\d+)(us|µs|ms|s|m)?")
+_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+
+
+def _call_test(name: str, wanted: str) -> Callable[[ServiceCall], bool]:
+    """What a service call has to be; a duration without a unit is in milliseconds."""
+    if name == "caller":
+        return lambda call: wanted in (call.caller or "script").lower()
+    if name == "method":
+        return lambda call: wanted in call.method.lower()
+    match = _DURATION.fullmatch(wanted)
+    if match is None:
+        raise QueryError(f"not a duration: {wanted!r}; write took:5ms, took:>0.2s or took:<100us")
+    seconds = float(match[2]) * _UNITS[match[3] or "ms"]
+    return (lambda call: call.duration < seconds) if match[1] == "<" else (lambda call: call.duration >= seconds)
 
 
 def _rank(level: str) -> int:
