@@ -137,17 +137,38 @@ class JournalReader:
         at = len(numbers) - 1
         if seq is not None:
             at = max(0, bisect_right([self._heads[number].seq for number in numbers], seq) - 1)
-        number, head = numbers[at], self._heads[numbers[at]]
-        try:
-            state = RunState.from_json(head.state)
-        except StateError as error:
-            raise JournalError(f"{self._where(number)} begins with {error}") from None
-        position, t = Position(number, head.length), head.t
-        for _, event, behind in self._segment_events(number, head.length):
+        begun = self._beginning(numbers[at])
+        state, position, t = begun.state, begun.position, begun.t
+        for _, event, behind in self._segment_events(position.segment, position.offset):
             if seq is not None and event.seq > seq:
                 break
             state.apply(event)
             position, t = behind, event.t
+    def beginning(self, t: float) -> Folded:
+        """The run at the beginning of the last segment that begins before Unix time `t`: from there one may fold on.
+
+        Raises:
+            JournalError: the snapshot is of another version, or damaged.
+        """
+        return self._beginning(self._segment_at(t))
+
+    def beginning_t(self, t: float) -> float:
+        """The time at which that segment begins."""
+        return self._heads[self._segment_at(t)].t
+
+    def _segment_at(self, t: float) -> int:
+        with self._lock:
+            numbers = list(self._numbers)
+        return next((number for number in reversed(numbers) if self._heads[number].t <= t), numbers[0])
+
+    def _beginning(self, number: int) -> Folded:
+        head = self._heads[number]
+        try:
+            state = RunState.from_json(head.state)
+        except StateError as error:
+            raise JournalError(f"{self._where(number)} begins with {error}") from None
+        return Folded(state, Position(number, head.length), head.t)
+
         return Folded(state, position, t)
 
     # --- what ChannelLines asks --------------------------------------------------------------------------------------

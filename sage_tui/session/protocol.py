@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sage_runtime.events import Command, Event, RunFinished
 from sage_tui.journal.lines import CHANNELS, Line, LineSource
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunView, SessionView
 
-__all__ = ["CHANNELS", "Line", "LineSource", "Listener", "SessionLike", "SessionWithPast"]
+__all__ = ["CHANNELS", "Line", "LineSource", "Listener", "Playable", "SessionLike", "SessionWithPast"]
 
 Listener = Callable[[bytes, Event], None]
 """Called with the JSON line (newline included) and the event it holds, in stream order, on the reader's thread.
@@ -97,4 +97,29 @@ class SessionWithPast(SessionLike, Protocol):
 
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the session; None if there is none, or it can't be read."""
+        ...
+
+
+@runtime_checkable
+class Playable(Protocol):
+    """A recording that can be moved through; what it shows then is in `SessionView.replay`. Any thread may call."""
+
+    def play(self) -> None:
+        """Go on from the moment that is shown; from the beginning where that is the end."""
+        ...
+
+    def hold(self) -> None:
+        """Stop at the moment that is shown."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Have `speed` seconds of the recording pass in a second."""
+        ...
+
+    def seek(self, moment: float) -> None:
+        """Show the run as it was at this Unix time, within its beginning and its end."""
+        ...
+
+    def choose_run(self, run: int) -> None:
+        """Show another run of the recording, from its beginning if it plays, else at its end."""
         ...

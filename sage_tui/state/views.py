@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sage_runtime.frozen import Frozen
+from sage_tui.state.replaying import ReplayView
 from sage_runtime.events import EdgeInfo, Latency, Notice, ReloadFailed, ReplicaStats
 
 NO_LATENCY = Latency()
@@ -233,8 +235,10 @@ class SessionView:
 
     `shown` is the run on the screen: the current one, or the last that submitted a pipeline while the current one has
     failed before it did. `watching` counts watched files, 0 when nothing is watched. `reload_error` is the syntax
-    error that keeps the old run going. `live` is false for a replay. `first_line_kept` tells from where the journal
-    can still be scrolled, by channel.
+    error that keeps the old run going. `live` is false for a replay, and `replay` says where one is that can be moved
+    through. `held` is true while the display alone stands still.
+    replay: ReplayView | None = None
+    held: bool = False
     """
 
     script: str
