@@ -15,9 +15,6 @@ from sage_runtime.script import Script
 
 _OURS = os.path.dirname(os.path.realpath(__file__)) + "/"  # noqa: PTH120 - pathlib takes milliseconds to import
 
-_KEPT_FRAMES = 1000
-"""So many frames at either end of a traceback are told."""
-
 
 def exit_status(error: SystemExit) -> int:
     """The status that `sys.exit(…)` asks for; a message goes to stderr and is status 1."""
@@ -47,7 +44,6 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
     if bus is not None:
         bus.finish_lines()
         place = _place(error, script)
-        _shorten(error)
         bus.publish(_failure(error, place))
 
 
@@ -76,17 +72,6 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
         if not step.tb_frame.f_code.co_filename.startswith(_OURS):
             trace = TracebackType(trace, step.tb_frame, step.tb_lasti, step.tb_lineno)
     return trace
-
-
-def _shorten(error: BaseException) -> None:
-    """Leave the middle out of a traceback of a million frames, as after a recursion: it would take a minute."""
-    steps = []
-    trace = error.__traceback__
-    while trace is not None:
-        steps.append(trace)
-        trace = trace.tb_next
-    if len(steps) > 2 * _KEPT_FRAMES:
-        steps[_KEPT_FRAMES - 1].tb_next = steps[-_KEPT_FRAMES]
 
 
 def _failure(error: BaseException, place: tuple[str | None, int | None]) -> Failure:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import traceback
 from typing import Any
 
 import pytest
@@ -243,6 +245,24 @@ def test_a_long_traceback_keeps_both_ends() -> None:
         text = traceback_text(error)
     assert len(text) < 25_000
     assert text.startswith("Traceback")
+
+
+def test_a_traceback_of_many_thousand_frames_is_told_without_its_middle() -> None:
+    def deeper(left: int) -> None:
+        sys.setrecursionlimit(20_000)
+        if left == 0:
+            raise ValueError("the bottom")
+        deeper(left - 1)
+
+    limit = sys.getrecursionlimit()
+    try:
+        deeper(10_000)
+    except ValueError as error:
+        traceback_text(error)
+        frames = list(traceback.walk_tb(error.__traceback__))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert 0 < len(frames) <= 2_000
 
 
 def test_a_constructor_s_error_keeps_its_own_cause() -> None:

@@ -14,6 +14,9 @@ from sage_runtime.preview import exception_message
 FULL = 100
 """Failures of a group that become events; later ones are counted."""
 
+_KEPT_FRAMES = 1000
+"""So many frames at either end of a traceback are told."""
+
 _MAX_TRACEBACK = 20_000
 """Characters of a traceback; its middle goes."""
 
@@ -125,7 +128,11 @@ def _owner(file: str) -> int:
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback as Python prints it, without the frames of this package; never raises."""
+    """The traceback as Python prints it, without the frames of this package; never raises.
+
+    A very long one loses its middle, in the exception too.
+    """
+    _shorten(error)
     try:
         report = traceback.TracebackException(type(error), error, error.__traceback__)
         _remove_ours(report, set())
@@ -136,6 +143,17 @@ def traceback_text(error: BaseException) -> str:
         half = _MAX_TRACEBACK // 2
         text = f"{text[:half]}\n…\n{text[-half:]}"
     return text
+
+
+def _shorten(error: BaseException) -> None:
+    """Leave the middle out of a traceback of a million frames, as after a recursion: it would take a minute."""
+    steps = []
+    trace = error.__traceback__
+    while trace is not None:
+        steps.append(trace)
+        trace = trace.tb_next
+    if len(steps) > 2 * _KEPT_FRAMES:
+        steps[_KEPT_FRAMES - 1].tb_next = steps[-_KEPT_FRAMES]
 
 
 def _remove_ours(report: traceback.TracebackException, seen: set[int]) -> None:
