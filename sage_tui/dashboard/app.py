@@ -17,18 +17,21 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from sage_runtime.events import Notice, Pause, Resume, Step
+from sage_runtime.events import Notice, Pause, Resume, ServiceCall, Step
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, SessionClosed
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.detail import DetailScreen
+from sage_tui.dashboard.screens.call import call_detail, failure_of
+from sage_tui.dashboard.screens.deck import DeckScreen
 from sage_tui.dashboard.screens.failure import FailureScreen
 from sage_tui.dashboard.screens.help import HelpScreen
 from sage_tui.dashboard.screens.line import line_detail
 from sage_tui.dashboard.screens.main import MainScreen
 from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.screens.service import ServiceScreen
 from sage_tui.dashboard.theme import DARK, LIGHT, look_variables
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
@@ -44,7 +47,12 @@ class SageApp(App[None]):
     The session is started once the first frame is painted, and closed, off the dashboard's thread, before the app ends.
     """
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/main.tcss", "screens/operator.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "app.tcss",
+        "screens/main.tcss",
+        "screens/operator.tcss",
+        "screens/deck.tcss",
+    ]
     TITLE = "sage-tui"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
 
@@ -125,7 +133,7 @@ class SageApp(App[None]):
         """Hand a view to every screen that can be seen."""
         self.view = view
         for screen in self.screen_stack:
-            if isinstance(screen, MainScreen | OperatorScreen):
+            if isinstance(screen, MainScreen | OperatorScreen | DeckScreen):
                 screen.show_view(view, self._leaving)
         self._notify(view)
         phase = f"{view.current.run} {view.current.phase} {view.live}"
@@ -210,7 +218,14 @@ class SageApp(App[None]):
     # --- what is opened --------------------------------------------------------------------------------------------
 
     def on_operator_opened(self, event: OperatorOpened) -> None:
-        self.push_screen(OperatorScreen(event.key, self.finder, self.colours))
+        self._open(OperatorScreen(event.key, self.finder, self.colours))
+
+    def on_service_opened(self, event: ServiceOpened) -> None:
+        self._open(ServiceScreen(event.key, self.finder, self.colours))
+
+    def _open(self, screen: Screen[None]) -> None:
+        """Put a screen over the others, and fill it."""
+        self.push_screen(screen)
         if self.view is not None:
             self.call_after_refresh(self.deliver, self.view)
 
@@ -223,4 +238,11 @@ class SageApp(App[None]):
             self.push_screen(FailureScreen(failed.group, source))
 
     def on_line_opened(self, event: LineOpened) -> None:
-        self.push_screen(DetailScreen(line_detail(event.line)))
+        call, view = event.line.event, self.view
+        if not isinstance(call, ServiceCall) or call.error is None or view is None:
+            self.push_screen(DetailScreen(line_detail(event.line)))
+            return
+        run = view.current if call.run == view.current.run else view.shown
+        failures = self.finder.lines(view, run.run, "failure")
+        failure = None if failures is None else failure_of(call, run, failures)
+        self.push_screen(DetailScreen(call_detail(call, failure)))

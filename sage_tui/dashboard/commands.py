@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from sage_tui.dashboard.arrangement import PANES
-from sage_tui.dashboard.messages import OperatorOpened
+from sage_tui.dashboard.messages import OperatorOpened, ServiceOpened
 from sage_tui.dashboard.screens.main import MainScreen
 from sage_tui.state import format as fmt
 
@@ -50,9 +50,12 @@ def entries(app: SageApp) -> Iterator[Entry]:
             for operator in pipeline.operators:
                 message = OperatorOpened(operator.key)
                 yield Entry(f"Operator {fmt.clean(operator.id)}", fmt.clean(pipeline.id), partial(_post, app, message))
+            for service in pipeline.services:
+                opened = ServiceOpened(service.key)
+                yield Entry(f"Service {fmt.clean(service.name)}", fmt.clean(pipeline.id), partial(_post, app, opened))
 
 
-def _post(app: SageApp, message: OperatorOpened) -> None:
+def _post(app: SageApp, message: OperatorOpened | ServiceOpened) -> None:
     app.post_message(message)
 
 

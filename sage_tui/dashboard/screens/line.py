@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sage_runtime.events import ServiceCall
+from sage_tui.dashboard.screens.call import call_detail
 from sage_tui.dashboard.screens.detail import Detail, Section
 from sage_tui.journal.lines import Line
 from sage_tui.state import format as fmt
@@ -11,7 +12,7 @@ from sage_tui.state import format as fmt
 def line_detail(line: Line) -> Detail:
     """The detail of a line of any channel."""
     if isinstance(line.event, ServiceCall):
-        return _call_detail(line.event)
+        return call_detail(line.event)
     facts = [
         ("time", fmt.clock(line.t, milliseconds=True)),
         ("source", line.source or "script"),
@@ -21,23 +22,3 @@ def line_detail(line: Line) -> Detail:
         ("logger", getattr(line.event, "logger", "")),
     ]
     return Detail("Line", facts, [Section("text", line.text)])
-
-
-def _call_detail(call: ServiceCall) -> Detail:
-    caller = call.caller or "script"
-    if call.replica is not None:
-        caller += f" (replica {call.replica})"
-    facts = [
-        ("time", fmt.clock(call.t, milliseconds=True)),
-        ("caller", caller),
-        ("waited", fmt.duration(call.waited)),
-        ("took", fmt.duration(call.duration)),
-        ("call", f"{call.id}" + (f", made in call {call.parent}" if call.parent is not None else "")),
-        ("pipeline", call.pipeline),
-    ]
-    answer = (
-        Section("result", call.result if call.result is not None else "None")
-        if call.error is None
-        else Section("raised", call.error, "$look-bad")
-    )
-    return Detail(f"{call.service}.{call.method}", facts, [Section("arguments", call.arguments or "(none)"), answer])

@@ -13,8 +13,7 @@ from textual.widgets import Input
 
 from sage_runtime.events import Input as InputLine
 from sage_tui.dashboard.arrangement import PANES, Wanted
-from sage_tui.dashboard.matching import Query
-from sage_tui.dashboard.messages import OperatorSelected, PaneChosen, ServiceOpened
+from sage_tui.dashboard.messages import OperatorSelected, PaneChosen
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.widgets.board import Board
@@ -144,14 +143,6 @@ class MainScreen(Screen[None]):
         event.stop()
         self.graph.graph.select(event.key)
         self.operators.table.select(event.key)
-
-    def on_service_opened(self, event: ServiceOpened) -> None:
-        """Show only the calls of a service."""
-        event.stop()
-        name = event.key.partition("/")[2]
-        self.action_pane("calls")
-        self.calls.list.set_filter(Query(f"source:{name}", (lambda line: line.source == name,), None))
-        self.calls.list.focus()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         pane = next((node for node in event.widget.ancestors_with_self if isinstance(node, Pane)), None)

@@ -97,7 +97,7 @@ class Deck(Widget):
         """Bring a pane to the front and give it the keys."""
         self.used(name)
         if name not in self._arrangement.boxes:
-            self._lay_out()
+            self.lay_out()
         self.panes[name].focus_main()
 
     def used(self, name: str) -> None:
@@ -107,9 +107,9 @@ class Deck(Widget):
     def zoom(self) -> None:
         """Give the active pane all the room, or restore the others."""
         self.zoomed = not self.zoomed
-        self._lay_out()
+        self.lay_out()
 
-    def _lay_out(self) -> None:
+    def lay_out(self) -> None:
         """Have the panes laid out anew; a child's request makes Textual forget the last arrangement."""
         self.panes[self.active].refresh(layout=True)
 

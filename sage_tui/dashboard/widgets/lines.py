@@ -125,6 +125,11 @@ class LineList(Painted, can_focus=True):
         self._ours = True
         try:
             self.scroll_to(y=top, animate=False, force=True, immediate=True)
+    def redraw(self) -> None:
+        """Lines look different now: draw them anew."""
+        self._strips.clear()
+        self.refresh()
+
         finally:
             self._ours = False
 

@@ -1,0 +1,46 @@
+"""Which service calls are slow: by the distribution of their own method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sage_runtime.events import ServiceCall
+from sage_tui.state.latency import calls_in
+from sage_tui.state.views import ServiceView
+
+TIMES_MEDIAN = 3.0
+"""A call that takes so many times its method's median is slow."""
+
+TIMES_MEDIAN_AT_P99 = 1.5
+"""So is one of the slowest hundredth, if it takes so many times the median: in a narrow distribution none is."""
+
+LEAST_CALLS = 20
+"""Calls of a method from which on its distribution says something."""
+
+
+class Limits(NamedTuple):
+    """From how many seconds on the calls of each method are slow; equal while that stays about the same."""
+
+    by_method: Mapping[str, float]
+
+    def slow(self, call: ServiceCall) -> bool:
+        """Whether a call stands out."""
+        limit = self.by_method.get(call.method)
+        return limit is not None and call.duration >= limit
+
+
+NO_LIMITS = Limits({})
+
+
+def limits(service: ServiceView | None) -> Limits:
+    """The limits for the calls of a service."""
+    if service is None:
+        return NO_LIMITS
+    found = {}
+    for method in service.methods:
+        latency = method.latency
+        if latency.p50 > 0 and max(calls_in(latency.buckets), method.calls) >= LEAST_CALLS:
+            limit = min(TIMES_MEDIAN * latency.p50, max(latency.p99, TIMES_MEDIAN_AT_P99 * latency.p50))
+            found[method.method] = float(f"{limit:.2g}")
+    return Limits(found)

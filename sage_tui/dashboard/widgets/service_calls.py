@@ -1,0 +1,194 @@
+"""The calls of one service: as they come, or in another order; slow ones stand out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from sage_runtime.events import ServiceCall
+from sage_tui.dashboard.matching import Query
+from sage_tui.dashboard.messages import LineOpened
+from sage_tui.dashboard.paint import Span
+from sage_tui.dashboard.present import CallPresenter, Drawn, one_line
+from sage_tui.dashboard.ranking import ORDERS, Ranking
+from sage_tui.dashboard.runs import RunLinesFinder
+from sage_tui.dashboard.slowness import NO_LIMITS, Limits, limits
+from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.widgets.scoped import ScopedLines, lines_of_source
+from sage_tui.dashboard.widgets.table import Column, Table
+from sage_tui.journal.lines import Line
+from sage_tui.state import format as fmt
+from sage_tui.state.views import SessionView
+
+SLOW = Span("▲ ", "warn")
+"""Stands before a slow call."""
+
+
+class SlowCallPresenter(CallPresenter):
+    """Calls of one service, with a mark before those that are slow for their method."""
+
+    def __init__(self, colours: SourceColours) -> None:
+        super().__init__(colours)
+        self.limits = NO_LIMITS
+
+    def present(self, line: Line, width: int, start: int = 0) -> Drawn:
+        """See `Presenter`."""
+        drawn = super().present(line, width, start)
+        call = line.event
+        if not isinstance(call, ServiceCall) or not self.limits.slow(call):
+            return drawn
+        before = drawn.before if call.error is not None else (SLOW, *drawn.before[1:])
+        took = fmt.duration(call.duration)
+        after = tuple(Span(text, "warn") if text.strip() == took else Span(text, look) for text, look in drawn.after)
+        return Drawn(before, drawn.body, after)
+
+    def _body(self, call: ServiceCall, start: int, room: int) -> tuple[Span, ...]:
+        """Without the name of the service, which is the same in all."""
+        name = fmt.clean(call.service)
+        spans = super()._body(call, start, room + fmt.cell_len(name) + 1)
+        at = spans.index(Span(f".{fmt.clean(call.method)}("))
+        return (*spans[: at - 1], Span(spans[at].text[1:]), *spans[at + 1 :])
+
+
+class RankedCalls(Table[Line]):
+    """The calls that come first in an order."""
+
+    def __init__(self, colours: SourceColours) -> None:
+        self.limits = NO_LIMITS
+        self._colours = colours
+        columns: tuple[Column[Line], ...] = (
+            Column("time", 12, lambda c, w: Span(fmt.clock(c.t, milliseconds=True), "muted"), rank=3),
+            Column("took", 8, self._took),
+            Column("waited", 8, lambda c, w: Span(fmt.duration(_call(c).waited), "muted"), rank=1),
+            Column("caller", 14, self._caller, align="left", rank=2, grow=True, most=20),
+            Column("call", 20, self._call, align="left", grow=True),
+        )
+        super().__init__(columns, "No calls yet")
+
+    def _took(self, line: Line, width: int) -> list[Span]:
+        call = _call(line)
+        slow = self.limits.slow(call)
+        mark = Span("✗ ", "bad") if call.error is not None else SLOW if slow else Span("  ")
+        return [mark, Span(fmt.pad(fmt.duration(call.duration), width - 2, "right"), "warn" if slow else "")]
+
+    def _caller(self, line: Line, width: int) -> Span:
+        caller = _call(line).caller
+        return Span(fmt.clean(caller or "script"), self._colours.look(caller))
+
+    def _call(self, line: Line, width: int) -> list[Span]:
+        call = _call(line)
+        arguments = fmt.cut(one_line(call.arguments, 0)[0], max(8, width // 2))
+        head = fmt.cut(f"{fmt.clean(call.method)}({arguments})", width)
+        answer, _ = one_line(call.error if call.error is not None else (call.result or "None"), 0)
+        words = "  → " if call.error is None else "  raised "
+        rest = fmt.pad(words + answer, max(0, width - fmt.cell_len(head)))
+        return [Span(head), Span(rest, "muted" if call.error is None else "bad")]
+
+
+def _call(line: Line) -> ServiceCall:
+    assert isinstance(line.event, ServiceCall)
+    return line.event
+
+
+class ServiceCallsPane(ScopedLines):
+    """Every call of a service. `o` goes through the orders: time, took, waited, caller, method."""
+
+    pane = "calls"
+    label = "Calls"
+    short = "Calls"
+    channel = "service_call"
+    empty = "Nobody has called it yet"
+    things = "calls"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "order", "Order", tooltip="By time, duration, waiting time, caller or method", id="calls.order"),
+    ]
+
+    def __init__(self, pipeline: str, service: str, colours: SourceColours, finder: RunLinesFinder) -> None:
+        self._presenter = SlowCallPresenter(colours)
+        super().__init__(self._presenter, finder, lines_of_source(pipeline, service))
+        self._key = f"{pipeline}/{service}"
+        self.table = RankedCalls(colours)
+        self.table.display = False
+        self.ranking: Ranking | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+        yield from super().compose()
+
+    @property
+    def order(self) -> str:
+        """What the calls are sorted by."""
+        return "time" if self.ranking is None else self.ranking.order
+
+    @property
+    def main(self) -> Widget:
+        return self.list if self.ranking is None else self.table
+
+    def show_view(self, view: SessionView) -> None:
+        services = (one for pipeline in view.shown.pipelines for one in pipeline.services)
+        self._mark(limits(next((one for one in services if one.key == self._key), None)))
+        if self.ranking is not None:
+            for lines in self.list.transcript.runs:
+                self.ranking.add(lines.run, lines.source)
+            self.ranking.wake()
+            self.table.show_rows([(f"{line.event.run}/{line.number}", line) for line in self.ranking.first()])
+        super().show_view(view)
+
+    def _mark(self, found: Limits) -> None:
+        if found != self._presenter.limits:
+            self._presenter.limits = self.table.limits = found
+            self.list.redraw()
+            self.table.refresh()
+
+    def sort(self, order: str) -> None:
+        """Sort by time, or one of `ORDERS`."""
+        if self.ranking is not None:
+            self.ranking.stop()
+            self.ranking = None
+        if order != "time":
+            self.ranking = Ranking((self.query_in_scope(),), order)
+            for lines in self.list.transcript.runs:
+                self.ranking.add(lines.run, lines.source)
+            self.ranking.start()
+        self.list.display, self.table.display = self.ranking is None, self.ranking is not None
+        self.focus_main()
+        self.set_note(self.status())
+
+    def action_order(self) -> None:
+        """Sort by the next of the orders."""
+        orders = ("time", *ORDERS)
+        self.sort(orders[(orders.index(self.order) + 1) % len(orders)])
+
+    def choose(self, query: Query | None) -> None:
+        super().choose(query)
+        if self.ranking is not None:
+            self.sort(self.ranking.order)
+
+    def status(self) -> str:
+        words = super().status()
+        if self.ranking is None:
+            return f"{words} · o sorts" if self.list.follow else words
+        return f"{words.partition(' · ')[0]} · by {self.order}"
+
+    def copied(self) -> str | None:
+        if self.ranking is None:
+            return super().copied()
+        line = self.table.current()
+        return None if line is None else self.list.presenter.copy(line)
+
+    def on_unmount(self) -> None:
+        if self.ranking is not None:
+            self.ranking.stop()
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        event.stop()
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        event.stop()
+        line = self.table.current()
+        if line is not None:
+            self.post_message(LineOpened(line))

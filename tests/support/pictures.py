@@ -1,0 +1,51 @@
+"""Snapshots of screens that are opened by a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from support.showing import FakeSession, Size
+from textual.message import Message
+from textual.pilot import Pilot
+
+from sage_tui.dashboard.app import SageApp
+from sage_tui.dashboard.widgets.lines import LineList
+from sage_tui.dashboard.widgets.service_calls import ServiceCallsPane
+
+
+def taken(
+    snap_compare: Callable[..., bool],
+    session: FakeSession,
+    size: Size,
+    keys: Sequence[str] = (),
+    opening: Message | None = None,
+) -> bool:
+    """Whether the dashboard looks as it did, after a message and some keys, when every search is complete."""
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, SageApp)
+        await pilot.pause()
+        app.feed.tick()
+        if opening is not None:
+            app.post_message(opening)
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+        await pilot.pause()
+        while not searched(app):
+            await pilot.pause()
+        await app.workers.wait_for_complete()
+        app.feed.tick()
+        await pilot.pause()
+
+    app = SageApp(session, interval=0)
+    app.animation_level = "none"
+    return snap_compare(app, terminal_size=(size.width, size.height), run_before=prepare)
+
+
+def searched(app: SageApp) -> bool:
+    """Whether nothing on the screen is still being searched."""
+    scans = [lines.filter_scan for lines in app.screen.query(LineList)]
+    scans += [pane.ranking for pane in app.screen.query(ServiceCallsPane)]
+    return all(scan is None or scan.complete for scan in scans)

@@ -1,0 +1,129 @@
+"""A session with a service that several operators call by several methods, some of them slowly."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from support.showing import NOON, FakeSession, edge, operator, run_view, service, session_view
+
+from sage_runtime.events import Failure, Latency, ServiceCall, bucket_of, replace
+from sage_tui.state.latency import of_buckets
+from sage_tui.state.views import Bottleneck, MethodView, PipelineView
+
+CALLERS = ("Retriever", "Reranker", "MemoryWriter")
+
+
+def distribution(*milliseconds: tuple[float, int]) -> Latency:
+    """A distribution of durations with how often each occurs."""
+    return of_buckets(tuple((bucket_of(ms / 1000), count) for ms, count in milliseconds))
+
+
+def method(name: str, calls: int, latency: Latency, callers: dict[str, int], errors: int = 0) -> MethodView:
+    return MethodView(name, calls, errors, calls / 12.4, 1 if name == "search" else 0, 3, latency, callers)
+
+
+METHODS = (
+    method("insert", 240, distribution((0.3, 230), (0.9, 10)), {"MemoryWriter": 240}),
+    method("search", 1240, distribution((2, 1200), (4, 30), (48, 10)), {"Retriever": 900, "Reranker": 340}, 4),
+    method("embed", 1240, distribution((8, 1230), (11, 10)), {"Retriever": 1240}),
+)
+
+
+def calls(count: int, first: int = 1) -> list[ServiceCall]:
+    """Calls of all methods, in turns; each twentieth search is slow, each fortieth fails."""
+    made = []
+    for number in range(first, first + count):
+        name, caller = (
+            ("search", "Retriever"),
+            ("embed", "Retriever"),
+            ("insert", "MemoryWriter"),
+            ("search", "Reranker"),
+        )[number % 4]
+        slow, fails = name == "search" and number % 20 == 0, name == "search" and number % 40 == 3
+        made.append(
+            ServiceCall(
+                run=3,
+                t=NOON + number / 16,
+                id=number,
+                pipeline="qa",
+                service="vector_store",
+                method=name,
+                caller=caller,
+                arguments=f"'what is record {number}?', top_k={number % 5 + 1}",
+                result=None if fails else f"['passage {number}', 'passage {number + 1}']",
+                error="TimeoutError: index is being rebuilt" if fails else None,
+                waited=0.0002 * (number % 9),
+                duration={"search": 0.041 if slow else 0.0021, "embed": 0.0081, "insert": 0.0003}[name]
+                + 0.00001 * (number % 7),
+            )
+        )
+    return made
+
+
+def store_session(count: int = 120) -> FakeSession:
+    """A question-answering pipeline whose operators share a vector store."""
+    store = service(
+        "vector_store",
+        CALLERS,
+        pipeline="qa",
+        class_="VectorStore",
+        file="qa.py",
+        line=14,
+        calls=2720,
+        errors=4,
+        rate=219.4,
+        in_flight=1,
+        waiting=9,
+        methods=METHODS,
+        latency=distribution((0.3, 230), (0.9, 10), (2, 1200), (4, 30), (8, 1230), (11, 10), (48, 10)),
+        services=("embedder",),
+    )
+    store = replace(store, callers={"Retriever": 2140, "Reranker": 340, "MemoryWriter": 240})
+    names = ("Questions", *CALLERS, "Answers")
+    kinds = ("batch", "map", "map", "map", "sink")
+    pipeline = PipelineView(
+        id="qa",
+        name="qa",
+        era=3,
+        status="running",
+        started=NOON + 0.3,
+        duration=None,
+        operators=tuple(
+            operator(name, kind, pipeline="qa", services=("vector_store",) if name in CALLERS else ())
+            for name, kind in zip(names, kinds, strict=True)
+        ),
+        edges=tuple(edge(a, b) for a, b in pairwise(names)),
+        services=(store,),
+    )
+    run = run_view(
+        3,
+        script="qa.py",
+        phase="running",
+        elapsed=12.4,
+        rate=72.6,
+        in_flight=41,
+        pipelines=(pipeline,),
+        bottleneck=Bottleneck("qa", "Retriever", "vector_store", 0.91, "waits 91%"),
+    )
+    session = FakeSession(session_view(run, script="qa.py"))
+    session.lines("service_call").add(*calls(count))
+    session.fail(
+        Failure(
+            t=NOON + 43 / 16,
+            pipeline="qa",
+            source="vector_store",
+            kind="service",
+            exception="TimeoutError",
+            message="index is being rebuilt",
+            traceback=(
+                "Traceback (most recent call last):\n"
+                '  File "qa.py", line 31, in search\n'
+                '    raise TimeoutError("index is being rebuilt")\n'
+                "TimeoutError: index is being rebuilt\n"
+            ),
+            file="qa.py",
+            line=31,
+        ),
+        count=4,
+    )
+    return session
