@@ -22,16 +22,16 @@ from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, SessionClosed
 from sage_tui.dashboard.runs import RunLinesFinder
-from sage_tui.dashboard.screens.detail import DetailScreen
 from sage_tui.dashboard.screens.call import call_detail, failure_of
 from sage_tui.dashboard.screens.deck import DeckScreen
+from sage_tui.dashboard.screens.detail import DetailScreen
 from sage_tui.dashboard.screens.failure import FailureScreen
 from sage_tui.dashboard.screens.help import HelpScreen
 from sage_tui.dashboard.screens.line import line_detail
 from sage_tui.dashboard.screens.main import MainScreen
 from sage_tui.dashboard.screens.operator import OperatorScreen
-from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.screens.service import ServiceScreen
+from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.theme import DARK, LIGHT, look_variables
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
