@@ -20,7 +20,7 @@ from textual.screen import Screen
 from sage_runtime.events import Notice, Pause, Resume, ServiceCall, Step
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
-from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, SessionClosed
+from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.call import call_detail, failure_of
 from sage_tui.dashboard.screens.deck import DeckScreen

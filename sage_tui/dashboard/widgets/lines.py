@@ -113,6 +113,11 @@ class LineList(Painted, can_focus=True):
         self._scroll(self._last_top() if anchor is None else self.transcript.row(anchor))
         self.refresh()
 
+    def redraw(self) -> None:
+        """Lines look different now: draw them anew."""
+        self._strips.clear()
+        self.refresh()
+
     def _resize_content(self) -> None:
         """Set the scrollable height without the layout of the whole screen that the reactive would cause."""
         self.set_reactive(Widget.virtual_size, Size(self.size.width, max(1, self._rows)))
@@ -125,11 +130,6 @@ class LineList(Painted, can_focus=True):
         self._ours = True
         try:
             self.scroll_to(y=top, animate=False, force=True, immediate=True)
-    def redraw(self) -> None:
-        """Lines look different now: draw them anew."""
-        self._strips.clear()
-        self.refresh()
-
         finally:
             self._ours = False
 
