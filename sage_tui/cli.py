@@ -232,9 +232,9 @@ def _open(call: Invocation, mode: str) -> SessionLike:
     try:
         if call.file.suffix != ".sagerun" and not is_recording(call.file):
             raise UsageError(f"{call.file} is neither a Python script nor a recording")
-        from sage_tui.session import ReplaySession
+        from sage_tui.session.playback import open_replay
 
-        return ReplaySession(call.file)
+        return open_replay(call.file, playable=mode == "tui")
     except (RecordingError, OSError) as error:
         raise UsageError(str(error)) from None
 

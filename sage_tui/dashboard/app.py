@@ -21,6 +21,7 @@ from sage_runtime.events import Notice, Pause, Resume, ServiceCall, Step
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
+from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.call import call_detail, failure_of
 from sage_tui.dashboard.screens.deck import DeckScreen
@@ -39,7 +40,7 @@ from sage_tui.session.protocol import SessionLike
 from sage_tui.state.views import SessionView
 
 
-class SageApp(App[None]):
+class SageApp(ReplayKeys, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM and SIGHUP end it as the key does.
@@ -61,6 +62,9 @@ class SageApp(App[None]):
         Binding("p", "pause", "Pause", tooltip="Hold the sources back", id="run.pause"),
         Binding("p", "resume", "Resume", tooltip="Let the sources go on", id="run.resume"),
         Binding("s", "step", "Step", tooltip="Release one record", id="run.step"),
+        Binding("space", "hold", "Hold", show=False, tooltip="Have the display stand still", id="display.hold"),
+        Binding("space", "go_on", "Follow", tooltip="Have the display follow the run again", id="display.follow"),
+        *REPLAY_BINDINGS,
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, id="commands"),
         Binding("q", "quit", "Quit", id="quit"),
@@ -136,7 +140,8 @@ class SageApp(App[None]):
             if isinstance(screen, MainScreen | OperatorScreen | DeckScreen):
                 screen.show_view(view, self._leaving)
         self._notify(view)
-        phase = f"{view.current.run} {view.current.phase} {view.live}"
+        playing = view.replay is not None and view.replay.playing
+        phase = f"{view.current.run} {view.current.phase} {view.live} {view.held} {playing}"
         if phase != self._phase:
             self._phase = phase
             self.refresh_bindings()
@@ -188,6 +193,10 @@ class SageApp(App[None]):
             return live and phase != "paused"
         if action in ("resume", "step"):
             return live and phase == "paused"
+        if action in ("hold", "go_on"):
+            return (self.feed.held is None) is (action == "hold") and (self.view is None or self.view.replay is None)
+        if action.startswith("replay_"):
+            return self.can_replay(action)
         return True
 
     def action_reload(self) -> None:
@@ -210,6 +219,20 @@ class SageApp(App[None]):
         screen = self.screen_stack[0]
         operator = screen.operators.table.current() if isinstance(screen, MainScreen) else None
         return operator.key if operator is not None and operator.kind in ("source", "batch") else None
+
+    def action_hold(self) -> None:
+        """Have the display stand still; nothing else stops."""
+        self.feed.hold()
+        self._show_held()
+
+    def action_go_on(self) -> None:
+        """Have the display follow the run again."""
+        self.feed.go_on()
+        self._show_held()
+
+    def _show_held(self) -> None:
+        self.deliver(self.feed.held or self.session.snapshot())
+        self.refresh_bindings()
 
     def action_help(self) -> None:
         """Show what is where and which key does what."""

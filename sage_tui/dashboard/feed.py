@@ -8,6 +8,7 @@ from collections.abc import Callable
 from textual.app import App
 from textual.timer import Timer
 
+from sage_runtime.events import replace
 from sage_tui.session.protocol import SessionLike
 from sage_tui.state.views import SessionView
 
@@ -42,13 +43,23 @@ class Feed:
         self._clock = clock
         self._timer: Timer | None = None
         self._began = 0.0
+        self.held: SessionView | None = None
+        """What is shown instead of what is: the display stands still. None while it follows."""
 
     def tick(self) -> None:
         """Show the session as it is now."""
         self._began = self._clock()
-        self._deliver(self._session.snapshot())
+        self._deliver(self.held if self.held is not None else self._session.snapshot())
         if self._interval > 0:
             self._app.call_after_refresh(self._painted)
+
+    def hold(self) -> None:
+        """Have the display stand still; the run goes on."""
+        self.held = replace(self._session.snapshot(), held=True)
+
+    def go_on(self) -> None:
+        """Follow the session again."""
+        self.held = None
 
     def _painted(self) -> None:
         self._timer = self._app.set_timer(self.delay(self._clock() - self._began), self.tick)

@@ -19,6 +19,7 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("r", "reload: stop and run the script again (saving a file does it too)"),
             ("p", "pause the sources; again goes on"),
             ("s", "while paused: one step, a record of the selected source"),
+            ("space", "hold the display; the run goes on. Again follows it"),
             ("q", "stop and quit"),
         ),
     ),
@@ -29,6 +30,16 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("z", "zoom the pane; again restores"),
             ("enter", "open what is under the cursor: operator, call, failure, line"),
             ("ctrl+p", "all commands, themes too"),
+        ),
+    ),
+    (
+        "In a replay",
+        (
+            ("space", "play and hold; < and > change the speed"),
+            ("[   ]", "back and forward; a click on the time line goes there"),
+            ("0   $", "to the start and the end of the run"),
+            (",   .", "to the failure before and the next one"),
+            ("{   }", "to the run before and the next one"),
         ),
     ),
     (

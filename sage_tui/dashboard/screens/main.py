@@ -26,6 +26,7 @@ from sage_tui.dashboard.widgets.operators import OperatorsPane, operator_rows
 from sage_tui.dashboard.widgets.output import LogPane, OutputPane
 from sage_tui.dashboard.widgets.pane import Pane
 from sage_tui.dashboard.widgets.prompt import Prompt
+from sage_tui.dashboard.widgets.timeline import Timeline
 from sage_tui.session.protocol import SessionLike
 from sage_tui.state import format as fmt
 from sage_tui.state.views import SessionView
@@ -68,6 +69,7 @@ class MainScreen(Screen[None]):
         self.header = Header()
         self.banner = Banner()
         self.prompt = Prompt()
+        self.timeline = Timeline()
         self.keys = KeyBar()
 
     def compose(self) -> ComposeResult:
@@ -75,6 +77,7 @@ class MainScreen(Screen[None]):
         yield self.banner
         yield self.board
         yield self.prompt
+        yield self.timeline
         yield self.keys
 
     def on_mount(self) -> None:
@@ -90,6 +93,7 @@ class MainScreen(Screen[None]):
         self.header.show_view(view)
         self.banner.show_view(view)
         self.prompt.show_view(view)
+        self.timeline.show_view(view)
         failures = sum(failed.group.count for failed in failures_of(view))
         self.board.set_badge("failures", f"({fmt.count(failures)})" if failures else "")
         self.board.want(

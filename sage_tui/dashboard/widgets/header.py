@@ -40,6 +40,8 @@ def state_words(view: SessionView, closing: bool = False) -> Span:
         word = f"PAUSED, {fmt.count(run.in_flight)} in flight"
     elif not view.live and run.phase == "running":
         word = "REPLAY"
+    if view.held:
+        return Span(f"‖ DISPLAY HELD, {word.lower()}", "warn")
     return Span(f"{glyph} {word}", look)
 
 
@@ -88,6 +90,9 @@ def _total(parts: Sequence[tuple[int, Sequence[Span]]], exclude: int = -1) -> in
 def banner(view: SessionView) -> Span | None:
     """What needs attention, in a line: most urgent first; None if there is nothing."""
     run = view.current
+    if view.replay is not None and view.replay.damage:
+        more = f"   (and {len(view.replay.damage) - 1} more)" if len(view.replay.damage) > 1 else ""
+        return Span(f"! {fmt.clean(view.replay.damage[0])}{more}", "warn")
     if view.reload_error is not None:
         error = view.reload_error
         place = fmt.clean(PurePath(error.file).name) + (f":{error.line}" if error.line else "")

@@ -33,6 +33,7 @@ class LinePane(Pane):
     def __init__(self, presenter: Presenter, finder: RunLinesFinder) -> None:
         super().__init__()
         self._runs = finder
+        self._epoch = 0
         self.list = LineList(presenter, self.empty)
         self.finder = Finder()
 
@@ -48,6 +49,9 @@ class LinePane(Pane):
         run = view.current
         if not run.script:
             return  # nothing has been started yet
+        if view.replay is not None and view.replay.epoch != self._epoch:
+            self._epoch = view.replay.epoch
+            self.list.restart()
         if (self.list.last_run or 0) < run.run:
             source = self._runs.lines(view, run.run, self.channel)
             if source is not None:
@@ -55,7 +59,8 @@ class LinePane(Pane):
         self.list.set_rule(run.run, rule_text(run))
 
     def show_view(self, view: SessionView) -> None:
-        self.list.poll()
+        if not view.held:
+            self.list.poll()
         self.set_note(self.status())
 
     def status(self) -> str:

@@ -86,6 +86,18 @@ class LineList(Painted, can_focus=True):
                 if scan is not None:
                     scan.add(run, source)
 
+    def restart(self) -> None:
+        """Forget every run, but not what is searched for: what comes next is another past."""
+        self.transcript = Transcript()
+        self._cursor, self._seen, self.follow = None, (-1, -1), True
+        if self.filter_scan is not None:
+            self.filter_scan.stop()
+            self.filter_scan = self._begin_scan(self.filter_scan.queries)
+        if self.search_scan is not None:
+            self.search_scan.stop()
+            self.search_scan = self._begin_scan(self.search_scan.queries)
+        self._strips.clear()
+
     def set_rule(self, run: int, text: str) -> None:
         """What the line above a run says."""
         if self.rules.get(run) != text:
