@@ -6,18 +6,19 @@ is loaded only when a dashboard opens.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sage_runtime.frozen import Frozen
 from sage_tui import __version__, exit_codes
 
 if TYPE_CHECKING:
-    from sage_tui.session.protocol import SessionLike
+    import argparse
+
+    from sage_tui.session.protocol import SessionWithPast
 
 _DESCRIPTION = "Run a SAGE pipeline and watch it live in the terminal; saving the script runs the new version."
 
@@ -43,13 +44,13 @@ class Invocation(Frozen):
 
     file: Path
     arguments: tuple[str, ...]
-    mode: str | None
-    reload: bool
-    watch: tuple[Path, ...]
-    python: str | None
-    record: Path | None
-    exit_on_finish: bool
-    fail_on_error: bool
+    mode: str | None = None
+    reload: bool = True
+    watch: tuple[Path, ...] = ()
+    python: str | None = None
+    record: Path | None = None
+    exit_on_finish: bool = False
+    fail_on_error: bool = False
 
 
 class UsageError(Exception):
@@ -57,6 +58,8 @@ class UsageError(Exception):
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="sage-tui",
         usage="sage-tui [OPTIONS] FILE [ARGUMENTS]...",
@@ -125,12 +128,45 @@ def _split(argv: Sequence[str], parser: argparse.ArgumentParser) -> tuple[list[s
     return ours, script[1:] if script[:1] == ["--"] else script
 
 
+_FLAGS: dict[str, tuple[str, Any]] = {
+    "--tui": ("mode", "tui"),
+    "--plain": ("mode", "plain"),
+    "--json": ("mode", "json"),
+    "--no-reload": ("reload", False),
+    "--exit-on-finish": ("exit_on_finish", True),
+    "--fail-on-error": ("fail_on_error", True),
+}
+
+
+def _parse_simple(argv: Sequence[str]) -> Invocation | None:
+    """The invocation in `argv` where there are but flags before FILE, each once; None for anything else.
+
+    So most commands go without argparse, which takes some milliseconds to load.
+    """
+    found: dict[str, Any] = {}
+    for at, word in enumerate(argv):
+        if word in _FLAGS:
+            name, value = _FLAGS[word]
+            if name in found:
+                return None
+            found[name] = value
+        elif word.startswith("-"):
+            return None
+        else:
+            rest = argv[at + 1 :]
+            return Invocation(file=Path(word), arguments=tuple(rest[1:] if rest[:1] == ["--"] else rest), **found)
+    return None
+
+
 def parse(argv: Sequence[str]) -> Invocation:
     """The invocation in `argv` (without the command's own name).
 
     Raises:
         SystemExit: with status 0 after `--help` or `--version`, 2 after a message about wrong usage.
     """
+    simple = _parse_simple(argv)
+    if simple is not None:
+        return simple
     parser = _parser()
     ours, script = _split(argv, parser)
     found = parser.parse_args(ours)
@@ -210,21 +246,31 @@ def _check(call: Invocation) -> None:
             raise UsageError(f"--record: {call.record} is a folder")
 
 
-def _open(call: Invocation, mode: str) -> SessionLike:
+def _open_script(call: Invocation, mode: str) -> SessionWithPast:
+    from sage_tui.session.opening import Opening
+    from sage_tui.session.options import SessionError, SessionOptions
+
+    options = SessionOptions(
+        script=call.file,
+        argv=call.arguments,
+        python=find_python(call.python) if call.python else None,
+        watch=call.watch,
+        reload=call.reload and (mode == "tui" or bool(call.watch)),
+        interactive=mode == "tui",
+    )
+    try:
+        opening = Opening(options, ahead=True)
+    except SessionError as error:
+        raise UsageError(str(error)) from None
+    from sage_tui.session.session import Session  # the worker's interpreter starts meanwhile
+
+    return Session(options, opening)
+
+
+def _open(call: Invocation, mode: str) -> SessionWithPast:
     """The session that the invocation asks for, not started."""
     if call.file.is_file() and is_script(call.file):
-        from sage_tui.session import Session, SessionOptions
-
-        return Session(
-            SessionOptions(
-                script=call.file,
-                argv=call.arguments,
-                python=find_python(call.python) if call.python else None,
-                watch=call.watch,
-                reload=call.reload and (mode == "tui" or bool(call.watch)),
-                interactive=mode == "tui",
-            )
-        )
+        return _open_script(call, mode)
     if call.record is not None:
         raise UsageError("--record needs a script to run")
     from sage_tui.journal import RecordingError, is_recording
@@ -263,7 +309,7 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(exit_codes.USAGE)
 
 
-def _show(session: SessionLike, call: Invocation, mode: str) -> int:
+def _show(session: SessionWithPast, call: Invocation, mode: str) -> int:
     """See the session through, in the dashboard or on the standard streams; returns the exit status."""
     if mode == "tui":
         from sage_tui.dashboard import run_dashboard
@@ -280,7 +326,7 @@ def _show(session: SessionLike, call: Invocation, mode: str) -> int:
     return status
 
 
-def _record(session: SessionLike, file: Path) -> bool:
+def _record(session: SessionWithPast, file: Path) -> bool:
     """Pack the session's runs into `file`; says on stderr why it can't, if so."""
     from sage_tui.journal import JournalError, RecordingError, pack
 

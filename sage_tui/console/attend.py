@@ -10,9 +10,9 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from sage_runtime.events import Event, RunFinished
+from sage_runtime.frozen import Frozen
 from sage_tui import exit_codes
 from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
 from sage_tui.session.protocol import Listener, SessionLike
@@ -20,13 +20,11 @@ from sage_tui.session.protocol import Listener, SessionLike
 _HEEDED = (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(frozen=True, slots=True)
-class _Signalled:
+class _Signalled(Frozen):
     signum: int
 
 
-@dataclass(frozen=True, slots=True)
-class _StdoutClosed:
+class _StdoutClosed(Frozen):
     reason: OSError
 
 

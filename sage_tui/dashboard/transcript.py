@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sage_tui.journal.lines import Line, LineSource
@@ -118,7 +118,7 @@ class RunLines:
         if not 0 <= index < len(block):
             return None
         start = self._joined.get(number)
-        return block[index] if start is None else replace(block[index], text=start + block[index].text)
+        return block[index] if start is None else block[index]._replace(text=start + block[index].text)
 
     def _block(self, index: int) -> list[Line]:
         blocks = self._blocks

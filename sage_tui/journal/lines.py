@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sage_runtime.events import Event, Failure, Log, Notice, Output, Record, ServiceCall, Trace
 
@@ -13,8 +12,7 @@ CHANNELS = ("output", "log", "service_call", "failure", "notice", "record", "tra
 """The channels of a journal, each named after the type of the events that it holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One entry of a channel.
 
     `number` is its position in the channel, from 0. `t` is Unix time in seconds. `kind` is stdout or stderr (output),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sage_runtime.events import Event, EventError, decode
+from sage_runtime.frozen import Frozen
 from sage_tui.journal.channel import CHUNK_BYTES, ChannelLines, read_lines
 from sage_tui.journal.index import Block, SegmentIndex
 from sage_tui.journal.lines import CHANNELS, LineSource, line_count
@@ -22,16 +22,14 @@ _CHANNEL_PREFIXES = tuple((channel, f'{{"type":"{channel}"'.encode()) for channe
 _OUTPUT_PREFIX = b'{"type":"output"'
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Frozen):
     """A place between two events: a segment and an offset in it."""
 
     segment: int
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Frozen):
     """A run's state after some event, the position behind that event, and its time."""
 
     state: RunState
@@ -144,6 +142,8 @@ class JournalReader:
                 break
             state.apply(event)
             position, t = behind, event.t
+        return Folded(state, position, t)
+
     def beginning(self, t: float) -> Folded:
         """The run at the beginning of the last segment that begins before Unix time `t`: from there one may fold on.
 
@@ -168,8 +168,6 @@ class JournalReader:
         except StateError as error:
             raise JournalError(f"{self._where(number)} begins with {error}") from None
         return Folded(state, Position(number, head.length), head.t)
-
-        return Folded(state, position, t)
 
     # --- what ChannelLines asks --------------------------------------------------------------------------------------
 

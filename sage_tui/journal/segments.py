@@ -11,10 +11,10 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from sage_runtime.frozen import Frozen
 from sage_tui.journal.lines import CHANNELS
 
 SNAPSHOT_PREFIX = b'{"type":"snapshot"'
@@ -157,8 +157,7 @@ class SegmentMemory:
         self._data = bytearray()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Frozen):
     """A segment's first line: `first` line of each channel in it, the `state` before it, and the line's length."""
 
     first: Mapping[str, int]

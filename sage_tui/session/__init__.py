@@ -1,9 +1,16 @@
 """The runs of one script: start, reload, stop, replay. No Textual."""
 
-from sage_tui.session.options import SessionError, SessionOptions, StopTimes
-from sage_tui.session.protocol import Line, LineSource, Listener, SessionLike, SessionWithPast
-from sage_tui.session.replay import ReplaySession
-from sage_tui.session.session import Session
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sage_tui.session.options import SessionError, SessionOptions, StopTimes
+    from sage_tui.session.playback import Playback, open_replay
+    from sage_tui.session.protocol import Line, LineSource, Listener, Playable, SessionLike, SessionWithPast
+    from sage_tui.session.replay import ReplaySession
+    from sage_tui.session.session import Session
 
 __all__ = [
     "Line",
@@ -17,3 +24,26 @@ __all__ = [
     "SessionWithPast",
     "StopTimes",
 ]
+
+_HOMES = {
+    "SessionError": "options",
+    "SessionOptions": "options",
+    "StopTimes": "options",
+    "Line": "protocol",
+    "LineSource": "protocol",
+    "Listener": "protocol",
+    "Playable": "protocol",
+    "SessionLike": "protocol",
+    "SessionWithPast": "protocol",
+    "Playback": "playback",
+    "open_replay": "playback",
+    "ReplaySession": "replay",
+    "Session": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for with the module that has it: whoever runs a script needs few of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

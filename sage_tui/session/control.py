@@ -6,9 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sage_runtime.events import Command, Event, Failure, Message, RunStarted, Start
 from sage_tui.session.bytecode import forget_bytecode
@@ -19,6 +18,7 @@ from sage_tui.session.orphans import Orphans
 from sage_tui.session.reader import Reader
 from sage_tui.session.reloads import Wanted
 from sage_tui.session.run import Run
+from sage_tui.session.spawn import Spawned
 from sage_tui.session.supervisor import Supervisor
 from sage_tui.session.worker import Worker
 
@@ -51,8 +51,7 @@ class Stage(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Active:
+class _Active(NamedTuple):
     run: Run
     worker: Worker
     reader: Reader
@@ -66,7 +65,13 @@ class RunControl:
     """
 
     def __init__(
-        self, options: SessionOptions, python: str, logs: Path | None, supervisor: Supervisor, stage: Stage
+        self,
+        options: SessionOptions,
+        python: str,
+        logs: Path | None,
+        supervisor: Supervisor,
+        stage: Stage,
+        spawned: Spawned | None = None,
     ) -> None:
         self._options = options
         self._python = python
@@ -75,7 +80,9 @@ class RunControl:
         self._stage = stage
         self._orphans = Orphans()
         self._active: _Active | None = None
-        self._next: Worker | None = None
+        self._next = Worker(spawned) if spawned is not None else None
+        if self._next is not None:
+            self._orphans.worker_started(self._next.pid)
         self._wanted: Wanted | None = None
         self._last_run = 0
         self._closing = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sage_runtime.events import (
@@ -16,13 +15,13 @@ from sage_runtime.events import (
     ServiceStats,
     replace,
 )
+from sage_runtime.frozen import Frozen
 
 MAX_FAULT_BYTES = 64 * 1024
 ENDED = frozenset({"finished", "failed"})
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Frozen):
     """How a run ended. `exit_code` and `signal` are the worker's; `status`: finished, failed or stopped."""
 
     status: str
@@ -30,11 +29,13 @@ class Ending:
     signal: str | None
 
 
-@dataclass(slots=True)
 class _Pipeline:
-    started: float
-    operators: dict[str, OperatorStats] = field(default_factory=dict)
-    services: dict[tuple[str, str], ServiceStats] = field(default_factory=dict)
+    __slots__ = ("operators", "services", "started")
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.operators: dict[str, OperatorStats] = {}
+        self.services: dict[tuple[str, str], ServiceStats] = {}
 
 
 class LastWords:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +54,8 @@ class SessionFolder:
 
     def _somewhere_else(self, name: str, about: Mapping[str, object], error: OSError) -> None:
         reason = error.strerror or str(error)
+        import tempfile
+
         try:
             self.path = Path(tempfile.mkdtemp(prefix=f"sage-tui-{name}-"))
             self._lock = write_marker(self.path, dict(about))
@@ -72,6 +72,8 @@ class SessionFolder:
             ours = [path for path in self._sessions.glob("session_*") if _prunable(path)]
         except OSError:
             return
+        import shutil
+
         ours.sort(key=lambda path: (path.name[:23], len(path.name), path.name))
         for path in ours[: max(0, len(ours) - keep)]:
             if path != self.path and not is_live(path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +49,8 @@ def _wanted(wanted: str, environment: Mapping[str, str]) -> str:
     if path.is_dir():
         path = path / "bin" / "python"
     if os.sep not in wanted and not path.exists():
+        import shutil
+
         found = shutil.which(wanted, path=environment.get("PATH"))
         if found is None:
             raise SessionError(f"no Python called {wanted} on the PATH (--python takes a path or a command's name)")

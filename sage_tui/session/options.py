@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from sage_runtime.frozen import Frozen
 
 
 class SessionError(Exception):
     """A session that can't begin; the message says what is wrong and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopTimes:
+class StopTimes(Frozen):
     """Seconds that a stopped worker is given before it gets SIGTERM, then SIGKILL, then is given up."""
 
     terminate: float = 2.0
@@ -21,8 +21,7 @@ class StopTimes:
     """How long processes that a script has left behind may take to end after SIGTERM."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionOptions:
+class SessionOptions(Frozen):
     """What to run.
 
     `python` names an interpreter (None: see `choose_python`). `watch` are files and folders to watch beside the

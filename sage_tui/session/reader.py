@@ -26,7 +26,8 @@ from sage_tui.session.ending import Ending, read_faults
 from sage_tui.session.exits import watch_exit
 from sage_tui.session.raw_output import RawOutput
 from sage_tui.session.run import Run
-from sage_tui.session.worker import EVENT_PIPE_BYTES, RAW_PIPE_BYTES, Worker
+from sage_tui.session.spawn import EVENT_PIPE_BYTES, RAW_PIPE_BYTES
+from sage_tui.session.worker import Worker
 
 CHUNK = 256 * 1024
 LAST_BYTES = 2 * max(EVENT_PIPE_BYTES, RAW_PIPE_BYTES)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from sage_runtime.frozen import Frozen
 
 IN_A_ROW = 3
 """So many reloads that the runs caused themselves pause the watch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Frozen):
     """The run that shall come next."""
 
     reason: str

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sage_runtime.events import Command, Event, Message, Modules, Notice, ReloadFailed, RunFinished, Wrote
 from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.session.control import RunControl, deadline, stop_seconds
-from sage_tui.session.folder import SessionFolder, sage_root
-from sage_tui.session.interpreter import choose_python
+from sage_tui.session.opening import Opening
 from sage_tui.session.options import SessionOptions
 from sage_tui.session.past import past_in_folder, run_folder
 from sage_tui.session.protocol import Listener
@@ -22,11 +21,12 @@ from sage_tui.session.status import exit_status
 from sage_tui.session.supervisor import Supervisor
 from sage_tui.session.syntax import check_syntax
 from sage_tui.session.text_logs import TextLogs
-from sage_tui.session.watch import Watcher
-from sage_tui.session.watch_set import WatchSet
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
+
+if TYPE_CHECKING:
+    from sage_tui.session.watch import Saves, Watcher
 
 
 class Session:
@@ -36,28 +36,29 @@ class Session:
     its worker, the watcher watches files. None of them ever waits for the one who looks at the session, except a
     reader for a listener.
 
+    Args:
+        options: what to run.
+        opening: the session's first steps, where they have been done already.
+
     Raises:
         SessionError: there is no Python to run the script with.
     """
 
-    def __init__(self, options: SessionOptions) -> None:
-        folder = Path.cwd()
-        self.python = choose_python(options.python, options.script, os.environ, folder)
+    def __init__(self, options: SessionOptions, opening: Opening | None = None) -> None:
+        opening = opening or Opening(options, ahead=False)
+        self.python = opening.python
         self._options = options
-        about = {"script": str(options.script.absolute()), "pid": os.getpid()}
-        self._folder = SessionFolder(sage_root(os.environ, options.root), about, time.time())
+        self._folder = opening.folder
         self.folder = self._folder.path
-        logs = self.folder if self._folder.usable else None
-        self._logs = logs
+        self._logs = logs = opening.logs
         self._texts = TextLogs(logs)
         self._past_runs = past_in_folder(logs)
         self._listeners: list[Listener] = []
         self._supervisor = Supervisor("sage-tui supervisor")
-        self._control = RunControl(options, self.python, logs, self._supervisor, self)
+        self._control = RunControl(options, self.python, logs, self._supervisor, self, opening.spawned)
         self._watcher: Watcher | None = None
         if options.reload:
-            files = WatchSet(options.script, options.watch, folder, [self.folder, self.folder.parent])
-            self._watcher = Watcher(files, self)
+            self._watcher = watcher_of(options, self.folder, self)
         self._own_writes = OwnWrites()
         self._changed = threading.Condition()
         self._blank = RunState(1)
@@ -136,6 +137,13 @@ class Session:
                 return known.view()
         return self._past_runs.view(run)
 
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """What `charts` gives, of any run of the session; None if it can't be read."""
+        for known in self._kept():
+            if known.number == run:
+                return known.charts(key, span)
+        return self._past_runs.charts(run, key, span)
+
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the session; None if it can't be read."""
         for known in self._kept():
@@ -207,6 +215,8 @@ class Session:
                 self._supervisor.call(lambda: None, left())
                 self._control.wait_idle(left())
                 self._supervisor.call(self._control.end_leftovers, 1.0)
+            else:
+                self._control.drop_next()
             with self._changed:
                 self._closed = True
                 self._reloading = False
@@ -321,6 +331,15 @@ class Session:
         if current is not None and fallback is not None and _failed_early(current):
             return fallback
         return current
+
+
+def watcher_of(options: SessionOptions, folder: Path, saves: Saves) -> Watcher:
+    """What watches the files of a session whose folder is `folder`; loaded only where something is watched."""
+    from sage_tui.session.watch import Watcher
+    from sage_tui.session.watch_set import WatchSet
+
+    files = WatchSet(options.script, options.watch, Path.cwd(), [folder, folder.parent])
+    return Watcher(files, saves)
 
 
 def _failed_early(run: Run) -> bool:

@@ -7,7 +7,6 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 
 
 class Timer:
@@ -59,20 +58,16 @@ class Supervisor:
 
     def call(self, action: Callable[[], None], timeout: float) -> bool:
         """Have `action` done and wait for it; whether it was done within `timeout` seconds. Not from its own thread."""
-        done: Future[None] = Future()
+        done = threading.Event()
 
         def run() -> None:
             try:
                 action()
             finally:
-                done.set_result(None)
+                done.set()
 
         self.post(run)
-        try:
-            done.result(timeout)
-        except TimeoutError:
-            return False
-        return True
+        return done.wait(timeout)
 
     def close(self, timeout: float = 1.0) -> None:
         """End the thread; what is still due is dropped."""

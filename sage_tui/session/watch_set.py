@@ -6,11 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import sage_runtime
+from sage_runtime.frozen import Frozen
 
 MOST_FILES = 5_000
 """Files that are watched at most below the folders of `--watch`."""
@@ -26,8 +26,7 @@ _STANDARD_LIBRARY = re.compile(r"/lib\d*/python3\.\d+t?/")
 _OUR_RUNTIME = os.path.realpath(str(Path(sage_runtime.__file__).parent)) + os.sep
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Frozen):
     signature: tuple[int, int, int, int]
     digest: bytes
 

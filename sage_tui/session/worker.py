@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections import deque
@@ -14,22 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sage_runtime.events import Command, Stop, encode_command
-from sage_runtime.launch import WorkerConfig, command_line
+from sage_tui.session.spawn import Spawned, spawn
 
-EVENT_PIPE_BYTES = 1024 * 1024
-RAW_PIPE_BYTES = 256 * 1024
 MAX_OUTBOX_BYTES = 4 * 1024 * 1024
 
 _TERMINAL_STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
-
-
-def _pipe(size: int | None = None) -> tuple[int, int]:
-    """A pipe, larger where the system lets us; neither end is inherited."""
-    reading, writing = os.pipe()
-    if size is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
-        with contextlib.suppress(OSError):  # the user's pages for pipes are used up: the usual size does
-            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, size)
-    return reading, writing
 
 
 class Worker:
@@ -42,8 +29,8 @@ class Worker:
     The supervisor's thread makes it, the run's reader reads its descriptors and reaps it, any thread sends.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], run: int, fds: tuple[int, int, int, int]) -> None:
-        self.run = run
+    def __init__(self, spawned: Spawned) -> None:
+        process, self.run, *fds = spawned
         self.pid = process.pid
         self.events_fd, self.stdout_fd, self.stderr_fd, self._commands_fd = fds
         for fd in fds:
@@ -65,39 +52,7 @@ class Worker:
         Raises:
             OSError: it can't be started.
         """
-        pipes: list[int] = []
-        try:
-            events = _pipe(EVENT_PIPE_BYTES)
-            pipes += events
-            commands = _pipe()
-            pipes += commands
-            stdout, stderr = _pipe(RAW_PIPE_BYTES), _pipe(RAW_PIPE_BYTES)
-            pipes += (*stdout, *stderr)
-            config = WorkerConfig(
-                script=str(script),
-                argv=argv,
-                run=run,
-                events_fd=events[1],
-                commands_fd=commands[0],
-                logs=str(logs) if logs is not None else "",
-                ask_input=interactive,
-                keep_streaming=interactive,
-            )
-            process = subprocess.Popen(
-                command_line(python, config),
-                stdin=subprocess.DEVNULL if interactive else None,
-                stdout=stdout[1],
-                stderr=stderr[1],
-                pass_fds=(events[1], commands[0]),
-                start_new_session=True,
-            )
-        except BaseException:
-            for fd in pipes:
-                os.close(fd)
-            raise
-        for fd in (events[1], commands[0], stdout[1], stderr[1]):
-            os.close(fd)
-        return cls(process, run, (events[0], stdout[0], stderr[0], commands[1]))
+        return cls(spawn(python, script, argv, run, logs=logs, interactive=interactive))
 
     # --- commands ----------------------------------------------------------------------------------------------------
 

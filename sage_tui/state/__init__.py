@@ -1,6 +1,26 @@
 """Events in, what to show out: pure, without I/O, threads or Textual."""
 
-from sage_tui.state.bottleneck import bottleneck
-from sage_tui.state.run_state import RunState, StateError
+from __future__ import annotations
 
-__all__ = ["RunState", "StateError", "bottleneck"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sage_tui.state.run_state import RunState, StateError
+
+__all__ = [
+    "RunState",
+    "StateError",
+]
+
+_HOMES = {
+    "RunState": "run_state",
+    "StateError": "run_state",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for with the module that has it: whoever runs a script needs few of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

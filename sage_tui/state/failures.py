@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import Any
 
-from sage_runtime.events import Failure, LeftOut
+from sage_runtime.events import Failure, LeftOut, replace
 from sage_tui.state.sound import total
 from sage_tui.state.views import FailureGroup
 
@@ -88,7 +87,7 @@ class FailureLog:
 
     def to_json(self) -> dict[str, Any]:
         """The log as plain data."""
-        return {"total": self.total, "groups": [asdict(group) for group in self.groups.values()]}
+        return {"total": self.total, "groups": [group.__getstate__() for group in self.groups.values()]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> FailureLog:

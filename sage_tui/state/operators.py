@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
-from sage_runtime.events import OperatorInfo, OperatorStats
+from sage_runtime.events import OperatorInfo, OperatorStats, replace
 from sage_tui.state.series import BEHIND, Meter, Past
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_operator
 from sage_tui.state.views import OperatorView

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
-from sage_runtime.events import ServiceInfo, ServiceStats
+from sage_runtime.events import ServiceInfo, ServiceStats, replace
 from sage_tui.state.latency import merge
 from sage_tui.state.series import BEHIND, Meter, Past
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_service

@@ -7,18 +7,16 @@ An unchanged part keeps its identity from one view to the next, so a widget may 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from sage_runtime.events import EdgeInfo, Latency, Notice, ReloadFailed, ReplicaStats
 from sage_runtime.frozen import Frozen
 from sage_tui.state.replaying import ReplayView
-from sage_runtime.events import EdgeInfo, Latency, Notice, ReloadFailed, ReplicaStats
 
 NO_LATENCY = Latency()
 """The distribution of nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorView:
+class OperatorView(Frozen):
     """One operator: what it is, its totals, how it spends its time, and the recent past of its rate.
 
     `key` is `pipeline/id`. `rate` counts records out a second (in, for a sink); `history` holds one rate for each
@@ -57,8 +55,7 @@ class OperatorView:
     """Busy or waiting most of the time while its input piles up, for two samples at least: see `bottleneck`."""
 
 
-@dataclass(frozen=True, slots=True)
-class MethodView:
+class MethodView(Frozen):
     """One method of a service. `callers` counts calls by operator or service id."""
 
     method: str
@@ -71,8 +68,7 @@ class MethodView:
     callers: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceView:
+class ServiceView(Frozen):
     """One service: its methods and their sum. `latency` merges the methods' buckets."""
 
     key: str
@@ -94,8 +90,7 @@ class ServiceView:
     """The names of the services that it has called itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineView:
+class PipelineView(Frozen):
     """One submitted pipeline. `status`: running, finished, failed or stopped."""
 
     id: str
@@ -109,8 +104,7 @@ class PipelineView:
     services: tuple[ServiceView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
+class FailureGroup(Frozen):
     """All failures of one source, type and place: `count` is exact, the rest is of the latest one that was sent.
 
     `positions` are entries of the journal's failure channel (the first three and the last seven); `sent` counts those
@@ -132,8 +126,7 @@ class FailureGroup:
     positions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bottleneck:
+class Bottleneck(Frozen):
     """The operator (or the service that it waits for) that limits a pipeline, and why, in a few words."""
 
     pipeline: str
@@ -143,8 +136,7 @@ class Bottleneck:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(Frozen):
     """One run at one moment.
 
     `phase`: starting, running, paused, stopping, finished, failed or stopped. `elapsed` runs while the run does.
@@ -191,8 +183,7 @@ class RunView:
     unknown_events: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Frozen):
     """A past or present run of the session, in one line."""
 
     run: int
@@ -204,8 +195,7 @@ class RunSummary:
     errors: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Frozen):
     """One quantity over time, oldest first: `step` seconds between `points`, the last of them at `end`.
 
     Times are seconds since the run's first event.
@@ -216,8 +206,7 @@ class Chart:
     points: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Charts:
+class Charts(Frozen):
     """The past of an operator, a service or the whole run, over the last minute, five minutes or the run.
 
     `rate` is records or calls a second, `queue` the deepest queue (of callers that wait, for a service) and `p95` the
@@ -229,16 +218,13 @@ class Charts:
     p95: Chart
 
 
-@dataclass(frozen=True, slots=True)
-class SessionView:
+class SessionView(Frozen):
     """What the dashboard shows of a session: the current run and what surrounds it.
 
     `shown` is the run on the screen: the current one, or the last that submitted a pipeline while the current one has
     failed before it did. `watching` counts watched files, 0 when nothing is watched. `reload_error` is the syntax
     error that keeps the old run going. `live` is false for a replay, and `replay` says where one is that can be moved
     through. `held` is true while the display alone stands still.
-    replay: ReplayView | None = None
-    held: bool = False
     """
 
     script: str
@@ -251,3 +237,5 @@ class SessionView:
     watch_paused: str | None
     reload_error: ReloadFailed | None
     reloading: bool
+    replay: ReplayView | None = None
+    held: bool = False

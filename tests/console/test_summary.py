@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sage_runtime.events import Latency
+from sage_runtime.events import Latency, replace
 from sage_tui.console.summary import print_summary, slowest_operator, summary
 from sage_tui.state.views import FailureGroup, OperatorView, PipelineView, RunView, ServiceView
 

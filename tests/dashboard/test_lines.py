@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.showing import FakeSession, hello_session, run_view, session_view
+
+from sage_runtime.events import replace
 
 HOSTILE = (
     "\x1b[2J\x1b]0;title\x07 escape",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 from support.showing import SIZES, FakeSession, Size, hello_session, misbehaving_session, run_view, session_view
 from textual.pilot import Pilot
 
-from sage_runtime.events import ReplicaStats
+from sage_runtime.events import ReplicaStats, replace
 from sage_tui.dashboard.app import SageApp
 
 Compare = Callable[..., bool]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from support.dashboards import open_dashboard
 from support.showing import (
@@ -19,7 +17,7 @@ from support.showing import (
     syntax_error,
 )
 
-from sage_runtime.events import Failure
+from sage_runtime.events import Failure, replace
 from sage_tui.state.views import SessionView
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,13 @@ from sage_runtime.events import (
     ReloadFailed,
     RunFinished,
     ServiceCall,
+    replace,
 )
 from sage_tui.journal.lines import Line, lines_of
+from sage_tui.state.series import Span
 from sage_tui.state.views import (
     Bottleneck,
+    Charts,
     FailureGroup,
     MethodView,
     OperatorView,
@@ -69,6 +72,8 @@ class FakeSession:
     def __init__(self, view: SessionView) -> None:
         self.view = view
         self.channels: dict[tuple[int, str], FakeLines] = {}
+        self.past: dict[tuple[int, str | None, Span], Charts] = {}
+        self.earlier: dict[int, RunView] = {}
         self.done: list[object] = []
         self.closed = threading.Event()
         self.may_close = threading.Event()
@@ -87,6 +92,18 @@ class FakeSession:
 
     def lines(self, channel: str) -> FakeLines:
         return self.channels.setdefault((self.view.shown.run, channel), FakeLines())
+
+    def charts(self, key: str | None, span: Span) -> Charts | None:
+        return self.run_charts(self.view.shown.run, key, span)
+
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        return self.past.get((run, key, span))
+
+    def run_view(self, run: int) -> RunView | None:
+        return self.view.shown if run == self.view.shown.run else self.earlier.get(run)
+
+    def run_lines(self, run: int, channel: str) -> FakeLines | None:
+        return self.channels.get((run, channel))
 
     def send(self, command: Command) -> None:
         self.done.append(command)
