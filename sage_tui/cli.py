@@ -6,6 +6,7 @@ is loaded only when a dashboard opens.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -348,6 +349,9 @@ def _run(call: Invocation) -> int:
         session = _open(call, mode)
     except UsageError as error:
         _fail(str(error))
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     try:
         status = _show(session, call, mode)
     finally:
@@ -359,6 +363,8 @@ def _run(call: Invocation) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default that of the process) and return its exit status."""
+    if argv is None:
+        gc.disable()  # what is loaded until the session begins is for good: frozen then, and never looked at
     _keep_standard_descriptors()
     try:
         return _run(parse(sys.argv[1:] if argv is None else argv))
