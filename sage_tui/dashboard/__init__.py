@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sage_tui.session.protocol import SessionLike
+    from sage_tui.session.protocol import SessionWithPast
 
 
 SWITCH_INTERVAL = 0.0005
@@ -14,7 +14,7 @@ SWITCH_INTERVAL = 0.0005
 with Python's 5 ms a flood in the session's reader would make every key take some 200 ms."""
 
 
-def run_dashboard(session: SessionLike, *, exit_on_finish: bool = False) -> None:
+def run_dashboard(session: SessionWithPast, *, exit_on_finish: bool = False) -> None:
     """Show a session until somebody quits; starts it, and has closed it when this returns.
 
     With `exit_on_finish` the dashboard leaves by itself once the run has ended.

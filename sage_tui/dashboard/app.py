@@ -21,6 +21,8 @@ from sage_runtime.events import Notice, Pause, Resume, ServiceCall, Step
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
+from sage_tui.dashboard.past_charts import PastCharts
+from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
 from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.call import call_detail, failure_of
@@ -36,11 +38,11 @@ from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.theme import DARK, LIGHT, look_variables
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
-from sage_tui.session.protocol import SessionLike
+from sage_tui.session.protocol import SessionWithPast
 from sage_tui.state.views import SessionView
 
 
-class SageApp(ReplayKeys, App[None]):
+class SageApp(ReplayKeys, PastKeys, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM and SIGHUP end it as the key does.
@@ -65,6 +67,7 @@ class SageApp(ReplayKeys, App[None]):
         Binding("space", "hold", "Hold", show=False, tooltip="Have the display stand still", id="display.hold"),
         Binding("space", "go_on", "Follow", tooltip="Have the display follow the run again", id="display.follow"),
         *REPLAY_BINDINGS,
+        *PAST_BINDINGS,
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, id="commands"),
         Binding("q", "quit", "Quit", id="quit"),
@@ -73,17 +76,18 @@ class SageApp(ReplayKeys, App[None]):
 
     def __init__(
         self,
-        session: SessionLike,
+        session: SessionWithPast,
         *,
         interval: float = INTERVAL,
         exit_on_finish: bool = False,
         heed_signals: bool = False,
     ) -> None:
         super().__init__()
-        self.session = session
+        self.session: SessionWithPast = session
         self.view: SessionView | None = None
         self.colours = SourceColours()
         self.finder = RunLinesFinder(session)
+        self.past = PastCharts(session, self._aside)
         self.feed = Feed(self, session, self.deliver, interval)
         self._exit_on_finish = exit_on_finish
         self._heed_signals = heed_signals
@@ -233,6 +237,10 @@ class SageApp(ReplayKeys, App[None]):
     def _show_held(self) -> None:
         self.deliver(self.feed.held or self.session.snapshot())
         self.refresh_bindings()
+
+    def _aside(self, task: Callable[[], None]) -> None:
+        """Do something that takes a moment on another thread."""
+        self.run_worker(task, thread=True, group="past", name="past")
 
     def action_help(self) -> None:
         """Show what is where and which key does what."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from sage_tui.journal.lines import LineSource
 from sage_tui.journal.reader import JournalReader
 from sage_tui.journal.segments import JournalError, SegmentFolder
-from sage_tui.state.views import RunView
+from sage_tui.state.run_state import RunState
+from sage_tui.state.series import Span
+from sage_tui.state.views import Charts, RunView
 
 OPEN_RUNS = 4
 """So many journals stay indexed in memory."""
@@ -32,6 +34,7 @@ class PastRuns:
         self._open = open_run
         self._lock = threading.Lock()
         self._readers: OrderedDict[int, JournalReader] = OrderedDict()
+        self._states: OrderedDict[int, tuple[RunState, float]] = OrderedDict()
 
     def _reader(self, run: int) -> JournalReader | None:
         with self._lock:
@@ -56,6 +59,25 @@ class PastRuns:
         except JournalError:
             return None
         return folded.state.view(folded.t)
+
+    def charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """The past of a part of a run, or of all of it (None); None if it can't be read."""
+        with self._lock:
+            state = self._states.get(run)
+        if state is None:
+            reader = self._reader(run)
+            if reader is None:
+                return None
+            try:
+                folded = reader.fold()
+            except JournalError:
+                return None
+            state = folded.state, folded.t
+            with self._lock:
+                self._states[run] = state
+                while len(self._states) > OPEN_RUNS:
+                    self._states.popitem(last=False)
+        return state[0].charts(key, span, state[1])
 
     def lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of a run; None if it can't be read."""

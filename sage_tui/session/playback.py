@@ -249,6 +249,13 @@ class Playback:
                 return self._run
         return self._past_runs.view(run)
 
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """What `charts` gives, of the shown run up to the moment and of any other to its end."""
+        with self._lock:
+            if self._head is not None and self._head.number == run:
+                return self._head.state.charts(key, span, self._moment)
+        return self._past_runs.charts(run, key, span)
+
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the recording; None if it can't be read."""
         with self._lock:

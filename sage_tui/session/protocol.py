@@ -95,6 +95,10 @@ class SessionWithPast(SessionLike, Protocol):
         """
         ...
 
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """What `charts` gives, of any run of the session; not for the dashboard's thread, as `run_view`."""
+        ...
+
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the session; None if there is none, or it can't be read."""
         ...

@@ -138,6 +138,14 @@ class ReplaySession:
                 return current.view(live=self._live)
         return self._past_runs.view(run)
 
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """What `charts` gives, of any run of the recording; None if it can't be read."""
+        with self._lock:
+            current = self._current
+            if current is not None and current.number == run:
+                return current.state.charts(key, span, current.t)
+        return self._past_runs.charts(run, key, span)
+
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the recording; None if it can't be read."""
         with self._lock:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from support.showing import NOON, FakeSession, edge, operator, run_view, service, session_view
 
 from sage_runtime.events import Failure, Latency, ServiceCall, bucket_of, replace
 from sage_tui.state.latency import of_buckets
-from sage_tui.state.views import Bottleneck, MethodView, PipelineView
+from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
 
 CALLERS = ("Retriever", "Reranker", "MemoryWriter")
 
@@ -126,4 +127,36 @@ def store_session(count: int = 120) -> FakeSession:
         ),
         count=4,
     )
+    return session
+
+
+def charts(step: float, end: float, bins: int, *, level: float = 1.0, late: float = 0.0) -> Charts:
+    """A past with a dip in its middle and a queue that grows; `late` shares of the end are slower."""
+    rate, queue, p95 = [], [], []
+    for i in range(bins):
+        share = i / bins
+        slow = share > 1 - late
+        wave = 1 + 0.1 * math.sin(i * 0.9) - (0.6 if 0.45 < share < 0.55 else 0.0)
+        rate.append(level * 72 * wave * (0.5 if slow else 1.0))
+        queue.append(float(round(40 * share + (300 * (share - 1 + late) if slow else 0))))
+        p95.append((0.004 + 0.001 * math.sin(i)) * (9.0 if slow else 1.0))
+    return Charts(Chart(step, end, tuple(rate)), Chart(step, end, tuple(queue)), Chart(step, end, tuple(p95)))
+
+
+def charted_session() -> FakeSession:
+    """`store_session` after a reload 35 seconds ago, with a past."""
+    session = store_session()
+    run = session.view.shown
+    session.show(elapsed=35.0)
+    first = RunSummary(2, "start", (), "stopped", NOON - 90, 89.5, 0)
+    now = RunSummary(3, "reload", ("qa.py",), "running", NOON, 35.0, 4)
+    session.view = replace(session.view, runs=(first, now))
+    keys = (None, *(o.key for o in run.pipelines[0].operators), "qa/vector_store")
+    for n, key in enumerate(keys):
+        level = 1.0 + n / 4
+        session.past[2, key, "minute"] = charts(1.0, 89.0, 60, level=level * 0.7)
+        session.past[2, key, "five_minutes"] = charts(5.0, 85.0, 17, level=level * 0.7)
+        session.past[3, key, "minute"] = charts(1.0, 35.0, 35, level=level, late=0.3)
+        session.past[3, key, "five_minutes"] = charts(5.0, 35.0, 7, level=level, late=0.3)
+        session.past[3, key, "whole"] = charts(1.0, 35.0, 35, level=level, late=0.3)
     return session

@@ -1,0 +1,130 @@
+"""The past of an operator, a service or the run as charts, over the border between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sage_tui.dashboard.plot import Mark, Piece, Plot, Stack
+from sage_tui.state import format as fmt
+from sage_tui.state.series import Span
+from sage_tui.state.views import Chart, Charts, RunSummary, SessionView
+
+SPANS: tuple[tuple[Span, str, float], ...] = (
+    ("minute", "1 minute", 60.0),
+    ("five_minutes", "5 minutes", 300.0),
+    ("whole", "the run", 0.0),
+)
+"""How far back charts go: name, words, seconds (0: to the run's beginning)."""
+
+EARLIER = 4
+"""Earlier runs that a chart reaches back over at most."""
+
+
+class ChartSource(Protocol):
+    """What charts need of a session."""
+
+    def charts(self, key: str | None, span: Span) -> Charts | None:
+        """The past in the shown run."""
+        ...
+
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """The past in any run; takes a moment."""
+        ...
+
+
+class PastCharts:
+    """Makes charts out of the shown run and, for the last minutes, those before it. The dashboard's thread uses it.
+
+    Args:
+        source: the session.
+        aside: has a function called on another thread.
+    """
+
+    def __init__(self, source: ChartSource, aside: Callable[[Callable[[], None]], object]) -> None:
+        self._source = source
+        self._aside = aside
+        self._earlier: dict[tuple[int, str | None, Span], Charts | None] = {}
+        self._last: tuple[object, Stack] | None = None
+
+    def stack(self, view: SessionView, key: str | None, span: Span) -> Stack | None:
+        """Rate, 95th percentile and queue; the identical object while nothing changed. None: nothing is known yet."""
+        run = view.shown
+        charts = self._source.charts(key, span)
+        if charts is None:
+            return None
+        earlier = [] if span == "whole" else self._before(view, key, span, run.started + charts.rate.end)
+        known = (run.run, key, span, charts, tuple(earlier), run.failures, len(view.runs))
+        if self._last is None or self._last[0] != known:
+            self._last = (known, _stack(view, key, span, charts, earlier))
+        return self._last[1]
+
+    def _before(self, view: SessionView, key: str | None, span: Span, end: float) -> list[tuple[RunSummary, Charts]]:
+        """The charts of earlier runs that reach into the time shown; those not known yet are asked for."""
+        seconds = next(seconds for name, _, seconds in SPANS if name == span)
+        runs = [run for run in view.runs if run.run < view.shown.run and run.started + run.duration > end - seconds]
+        found = []
+        for run in runs[-EARLIER:]:
+            at = (run.run, key, span)
+            if at not in self._earlier:
+                self._earlier[at] = None
+                self._aside(lambda at=at: self._earlier.__setitem__(at, self._source.run_charts(*at)))  # type: ignore[misc]
+            charts = self._earlier[at]
+            if charts is not None:
+                found.append((run, charts))
+        return found
+
+
+def _piece(started: float, chart: Chart) -> Piece:
+    return Piece(started + chart.end - len(chart.points) * chart.step, chart.step, chart.points)
+
+
+def _stack(
+    view: SessionView, key: str | None, span: Span, charts: Charts, earlier: list[tuple[RunSummary, Charts]]
+) -> Stack:
+    run = view.shown
+    seconds = next(seconds for name, _, seconds in SPANS if name == span)
+    end = run.started + charts.rate.end
+    begin = end - seconds if seconds else run.started
+    all_charts = [*((summary.started, past) for summary, past in earlier), (run.started, charts)]
+    service = any(one.key == key for pipeline in run.pipelines for one in pipeline.services)
+    plots = (
+        Plot(
+            "calls/s" if service else "records/s",
+            tuple(_piece(started, past.rate) for started, past in all_charts),
+            fmt.rate,
+            "good",
+            mean=True,
+        ),
+        Plot("latency p95", tuple(_piece(started, past.p95) for started, past in all_charts), _duration, "accent"),
+        Plot(
+            "waiting calls" if service else "queue",
+            tuple(_piece(started, past.queue) for started, past in all_charts),
+            fmt.count,
+            "source-1",
+        ),
+    )
+    words = (f"{fmt.elapsed(end - begin)} ago" if seconds else fmt.clock(begin), "now" if _goes_on(view) else "end")
+    return Stack(plots, tuple(_marks(view, begin, max(end, begin + 1))), begin, max(end, begin + 1), words)
+
+
+def _goes_on(view: SessionView) -> bool:
+    return view.shown.phase in ("starting", "running", "paused", "stopping")
+
+
+def _duration(seconds: float) -> str:
+    return fmt.duration(seconds) if seconds > 0 else "0"
+
+
+def _marks(view: SessionView, begin: float, end: float) -> list[Mark]:
+    """Where runs began, and where failures were first and last seen."""
+    marks = [
+        Mark(run.started, "▲", "accent", line=True, words=f"▲ run {run.run}")
+        for run in view.runs
+        if run.run > 1 and begin <= run.started <= end
+    ]
+    for failure in view.shown.failures:
+        marks += (
+            Mark(t, "✗", "bad", words="✗ failures") for t in (failure.first_t, failure.last_t) if begin <= t <= end
+        )
+    return marks
