@@ -1,9 +1,9 @@
 """Text streams that know who writes: `sys.stdout` and `sys.stderr` of a worker.
 
 Each thread has its own end of each stream (`ThreadEnd`), with its own unfinished line and its own source. Usually every
-write goes to the bus by itself, which takes some microseconds. A thread that prints a lot, and is alone in that, writes
-straight into a `TextIOWrapper` of its own, as a program that prints into a file does; the pump and everybody else who
-publishes fetch from there first what was written (`EventBus.deferred`), so the order stays exact.
+write goes to the bus by itself, which takes some microseconds. A thread that prints a flood, and is alone in that,
+writes straight into a `TextIOWrapper` of its own, as a program that prints into a file does; the pump and everybody
+else who publishes fetch from there first what was written (`EventBus.deferred`), so the order stays exact.
 
 In a forked child, and at the very end of a process, the same streams write to the descriptors 1 and 2.
 """
@@ -18,12 +18,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from sage_runtime.attribution import current_source
-from sage_runtime.engine.bus import EventBus, Origin
+from sage_runtime.engine.bus import EventBus
+from sage_runtime.engine.encoder import Origin
 from sage_runtime.events import MAX_TEXT
 from sage_runtime.lines import LineAssembler
 
 _STREAK = 32
-"""After so many writes in a row a thread's text is deferred."""
+"""After so many writes in a row a thread's text is deferred, if there is too much for writing it through."""
 
 
 class Streams:
@@ -119,7 +120,9 @@ class _Sink:
             self.fed += 1
             self._lines.feed_bytes(data)
             if threading.get_ident() == self._thread:
-                self._bus.wait_for_room(len(data))
+                self._bus.carry(len(data))
+            else:
+                self._bus.nudge()
         return len(data)
 
     def writable(self) -> bool:
@@ -168,14 +171,14 @@ class ThreadEnd:
             self._take_over()
         else:
             self._streak += 1
-            if self._streak >= _STREAK:
+            if self._streak >= _STREAK and self._bus.flooded:
                 self._defer()
         if self._stale:
             self._stale = False
             self._lines.origin = Origin(settings.name, *current_source())
         if self._direct and type(text) is str and _is_text(text):
-            self._lines.feed(text)
-            self._bus.wait_for_room(len(text))
+            if self._lines.feed(text):
+                self._bus.carry(len(text))
             return len(text)
         written = self._wrapper.write(text)
         self._wrapper.flush()
@@ -246,7 +249,6 @@ class ThreadEnd:
                     self._names["write"] = self.write
                     self._names = None
                 self._streak = 0
-                self._lines.be_quiet(False)
         self.settle()
 
     def _stop_deferring(self) -> None:
@@ -275,7 +277,6 @@ class ThreadEnd:
             if self._bus.deferred is None and not self._stale and names.get("write") == self.write:
                 self._has_deferred = True
                 self._direct = False  # the wrapper may hold text that must come first
-                self._lines.be_quiet(True)
                 self._names = names
                 self._bus.defer(self)
                 names["write"] = self._wrapper.write

@@ -19,9 +19,13 @@ from typing import Any
 
 from sage_runtime.attribution import bequeath
 from sage_runtime.capture import Capture
+from sage_runtime.events import Wrote
 
 FLUSH_SECONDS = 5.0
 """How long a child waits for the session to read what was printed before it."""
+
+MOST_WRITTEN = 1000
+"""Files of which the session is told that the script writes them."""
 
 _STARTS = (
     "subprocess.Popen",
@@ -47,6 +51,7 @@ class Children:
         self._pid = os.getpid()
         self._ours = True
         self._spawning = False
+        self._written: set[str] = set()
 
     @property
     def in_child(self) -> bool:
@@ -76,6 +81,8 @@ class Children:
         actions["import"] = self._before_import
         actions["builtins.input"] = self._before_input
         actions["os.kill"] = self._before_kill
+        actions["open"] = self._before_open
+        actions["os.rename"] = self._before_rename
         get = actions.get
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -97,6 +104,25 @@ class Children:
     def _before_kill(self, arguments: tuple[Any, ...]) -> None:
         if arguments[0] in (0, self._pid) and arguments[1]:
             self.flush()
+
+    def _before_open(self, arguments: tuple[Any, ...]) -> None:
+        if type(arguments[2]) is int and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            self._writes(arguments[0])
+
+    def _before_rename(self, arguments: tuple[Any, ...]) -> None:
+        self._writes(arguments[1])
+
+    def _writes(self, path: Any) -> None:
+        """Tell the session, once for each file, that the script writes it: a change of it is the run's own doing."""
+        if not self._ours or len(self._written) >= MOST_WRITTEN:
+            return
+        try:
+            file = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - pathlib takes milliseconds to import
+        except (TypeError, ValueError, OSError):  # a descriptor; no name at all; a current folder that has gone
+            return
+        if file not in self._written and "/__pycache__/" not in file:
+            self._written.add(file)
+            self._bus.send(Wrote(files=(file,)))
 
     def _before_import(self, arguments: tuple[Any, ...]) -> None:
         if arguments[0] in _SPAWNERS and not self._spawning:

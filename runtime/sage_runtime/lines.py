@@ -6,7 +6,8 @@ import threading
 import time
 from codecs import utf_8_decode
 
-from sage_runtime.engine.bus import EventBus, Origin
+from sage_runtime.engine.bus import EventBus
+from sage_runtime.engine.encoder import Origin
 from sage_runtime.events import MAX_TEXT
 
 
@@ -14,26 +15,27 @@ class LineAssembler:
     """Cuts the text of one thread and stream behind its last line's end and keeps the rest until more comes.
 
     Its own thread feeds it; any thread may `finish` it. A line ends in a newline, or in a carriage return that no
-    newline follows. The lock is never held while somebody waits for room on the bus.
+    newline follows. The lock is never held while somebody waits for room on the bus: whoever feeds lets the bus `carry`
+    it afterwards.
     """
 
-    __slots__ = ("__weakref__", "_bus", "_bytes", "_parts", "_put", "_returned", "_size", "began", "lock", "origin")
+    __slots__ = ("__weakref__", "_bus", "_bytes", "_parts", "_returned", "_size", "began", "lock", "origin")
 
     def __init__(self, bus: EventBus, origin: Origin) -> None:
         self.origin = origin
         self.lock = threading.RLock()  # a signal handler may print while its thread is in here
         self.began: float | None = None
         self._bus = bus
-        self._put = bus.put_text
         self._parts: list[str] = []
         self._size = 0
         self._returned = False
         self._bytes = b""
 
-    def feed(self, text: str) -> None:
-        """Take text that the thread wrote: lines that are now whole go to the bus."""
+    def feed(self, text: str) -> bool:
+        """Take text that the thread wrote: lines that are now whole go to the bus; whether there were any."""
         if not text:
-            return
+            return False
+        sent = False
         with self.lock:
             if self._bytes:
                 text = self._decode_rest() + text
@@ -41,6 +43,7 @@ class LineAssembler:
                 self._returned = False
                 if text[0] != "\n":
                     self._send("")
+                    sent = True
             size = len(text)
             cut = text.rfind("\n") + 1
             if "\r" in text:
@@ -48,7 +51,7 @@ class LineAssembler:
                 self._returned = text[-1] == "\r"
             if cut == size:
                 self._send(text)
-                return
+                return True
             if cut:
                 self._send(text[:cut])
                 text = text[cut:]
@@ -58,8 +61,9 @@ class LineAssembler:
             self._size += len(text)
             if self._size >= MAX_TEXT and not self._returned:
                 self._send("")
-            else:
-                self._bus.await_rest(self)
+                return True
+            self._bus.await_rest(self)
+            return sent or cut > 0
 
     def feed_bytes(self, data: bytes) -> None:
         """Take encoded text; a character may be cut anywhere, and undecodable bytes become lone surrogates."""
@@ -82,10 +86,7 @@ class LineAssembler:
             self._returned = False
             if text or self._parts:
                 self._send(text)
-
-    def be_quiet(self, quiet: bool) -> None:
-        """Whether the pump looks for text by itself, so that it need not be woken for each piece."""
-        self._put = self._bus.put_deferred if quiet else self._bus.put_text
+        self._bus.nudge()
 
     def _decode_rest(self) -> str:
         text = utf_8_decode(self._bytes, "surrogateescape", True)[0]
@@ -98,4 +99,4 @@ class LineAssembler:
             self._parts = []
             self._size = 0
         self.began = None
-        self._put(self.origin, last)
+        self._bus.put_text(self.origin, last)

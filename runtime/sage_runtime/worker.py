@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NoReturn
 
 from sage_runtime import engine, sage_imports
@@ -81,7 +82,8 @@ class Worker:
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # started with it ignored: we must be stoppable
         self._faults = FaultLog(config.logs, config.run)
-        self._bus = EventBus(config.run, pipe_writer(events), lost=self._session_gone)
+        at_once = partial(os.write, events)
+        self._bus = EventBus(config.run, pipe_writer(events), lost=self._session_gone, at_once=at_once)
         self._capture = Capture(self._bus)
         self._capture.install()
         self._children = Children(self._capture, self._pipes)
@@ -211,10 +213,10 @@ class Worker:
     def _close(self) -> None:
         if self._children.in_child:
             return
-        for stream in (sys.stdout, sys.stderr):
+        for name in ("stdout", "stderr"):
             try:
-                stream.flush()
-            except (OSError, ValueError, AttributeError):  # the script has put its own there, or closed it
+                getattr(sys, name).flush()
+            except Exception:  # noqa: BLE001, S110 - the script has put its own there, closed or deleted it
                 pass
         self._bus.finish_lines()
         self._capture.streams.release()

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sage_runtime.engine.bus import EventBus, Origin, _parts, pipe_writer
+from sage_runtime.engine.bus import EventBus, pipe_writer
+from sage_runtime.engine.encoder import Origin, cut_text
 from sage_runtime.events import MAX_TEXT, Flush, Hello, Message, Notice, Output, decode, encode
 from sage_runtime.lines import LineAssembler
 
@@ -329,6 +330,8 @@ def test_what_is_fed_is_what_is_sent(texts: list[str]) -> None:
 
         def await_rest(self, line: object) -> None: ...
 
+        def nudge(self) -> None: ...
+
     lines = LineAssembler(Silent(), OUT)  # type: ignore[arg-type]
     for text in texts:
         lines.feed(text)
@@ -340,7 +343,7 @@ def test_what_is_fed_is_what_is_sent(texts: list[str]) -> None:
 
 @given(st.text(alphabet="ab\r\n", max_size=40))
 def test_parts_of_overwriting_lines_are_the_text_again(text: str) -> None:
-    parts = _parts(text)
+    parts = cut_text(text)
     assert "".join(parts) == text
     for part in parts:
         for line in part.split("\n")[:-1]:
@@ -348,6 +351,6 @@ def test_parts_of_overwriting_lines_are_the_text_again(text: str) -> None:
 
 
 def test_of_a_progress_bar_the_last_state_stands_alone() -> None:
-    assert _parts("start\n0%\r50%\r100%\nend\n") == ["start\n", "0%\r50%\r", "100%\nend\n"]
-    assert _parts("\r0%\r50%\r") == ["\r0%\r", "50%\r"]
-    assert _parts("dos\r\nlines\r\n") == ["dos\r\nlines\r\n"]
+    assert cut_text("start\n0%\r50%\r100%\nend\n") == ["start\n", "0%\r50%\r", "100%\nend\n"]
+    assert cut_text("\r0%\r50%\r") == ["\r0%\r", "50%\r"]
+    assert cut_text("dos\r\nlines\r\n") == ["dos\r\nlines\r\n"]

@@ -82,7 +82,7 @@ def test_a_fork_while_other_threads_print_does_not_hang(scripts: Scripts) -> Non
         import os, threading
         stop = threading.Event()
         def flood(me):
-            while not stop.is_set(): print("noise", me)
+            while not stop.is_set(): print(f"noise {me}\\n", end="")
         threads = [threading.Thread(target=flood, args=(me,)) for me in range(3)]
         for thread in threads: thread.start()
         for i in range(20):

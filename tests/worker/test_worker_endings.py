@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 from support.workers import Run, Scripts, plain
 
-from sage_runtime.events import Output, PipelineFinished
+from sage_runtime.events import Log, Output, PipelineFinished, Wrote
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_batch_pipeline_runs_to_its_end_though_the_script_has_returned(scripts
     assert run.status == 0
     assert "".join(f"{i}\n" for i in range(1, 11)) + "closed\n" in run.stdout
     assert [event.status for event in run.of(PipelineFinished)] == ["finished"]
-    assert {event.source for event in run.of(Output) if event.text.startswith("1\n")} == {"Show"}
+    assert {event.source for event in run.of(Output) if event.text.split("\n")[0] == "1"} == {"Show"}
 
 
 def test_a_stream_is_drained_when_the_script_has_returned(scripts: Scripts) -> None:
@@ -264,3 +265,50 @@ def test_a_very_deep_recursion_is_told_in_time(scripts: Scripts) -> None:
     (failure,) = run.failures
     assert (failure.exception, failure.line) == ("RecursionError", 2)
     assert len(failure.traceback) < 30_000
+
+
+def test_what_was_printed_and_logged_before_a_segmentation_fault_is_told(scripts: Scripts) -> None:
+    run = scripts.run("""
+        import ctypes, logging
+        for number in range(100): print("line", number)
+        logging.getLogger("sage").warning("nearly there")
+        print("no end", end="", flush=True)
+        print(" in sight")
+        ctypes.string_at(0)
+        """)
+    assert run.status == -signal.SIGSEGV
+    assert run.stdout == "".join(f"line {number}\n" for number in range(100)) + "no end in sight\n"
+    assert [log.message for log in run.of(Log)] == ["nearly there"]
+
+
+def test_what_an_operator_printed_before_it_killed_its_process_is_told(scripts: Scripts) -> None:
+    run = scripts.run("""
+        import signal
+        from sage.core.api.local_environment import LocalEnvironment
+        def end(number):
+            print("record", number)
+            if number == 3: signal.raise_signal(signal.SIGKILL)
+        environment = LocalEnvironment("p")
+        environment.from_batch([1, 2, 3]).sink(end)
+        environment.submit(autostop=True)
+        """)
+    assert run.status == -signal.SIGKILL
+    assert run.stdout.endswith("record 1\nrecord 2\nrecord 3\n")
+
+
+def test_a_script_that_deletes_its_streams_keeps_what_it_printed(scripts: Scripts) -> None:
+    run = scripts.run("import sys; print('before'); del sys.stdout, sys.stderr")
+    assert (run.status, run.stdout) == (0, "before\n")
+
+
+def test_the_files_that_a_script_writes_are_told_once_each(scripts: Scripts) -> None:
+    run = scripts.run("""
+        import os
+        for _ in range(3): open("written.txt", "w").close()
+        open("written.txt").close()
+        os.rename("written.txt", "renamed.txt")
+        descriptor = os.open("low.txt", os.O_WRONLY | os.O_CREAT)
+        open(descriptor, "w").close()
+        """)
+    files = [os.path.basename(file) for message in run.of(Wrote) for file in message.files]  # noqa: PTH119
+    assert files == ["written.txt", "renamed.txt", "low.txt"]

