@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sage_tui.dashboard.past_charts import PastCharts
 
 PAST_BINDINGS: tuple[BindingType, ...] = (
-    Binding("c", "charts", "Charts", tooltip="Rates, latency and queues over time", id="charts"),
+    Binding("c", "charts", "Charts", show=False, tooltip="Rates, latency and queues over time", id="charts"),
 )
 
 
