@@ -17,10 +17,17 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from sage_runtime.events import Notice, Pause, Resume, ServiceCall, Step
+from sage_runtime.events import Notice, Pause, Resume, ServiceCall
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
-from sage_tui.dashboard.messages import FailureOpened, LineOpened, OperatorOpened, ServiceOpened, SessionClosed
+from sage_tui.dashboard.messages import (
+    FailureOpened,
+    LineOpened,
+    OperatorOpened,
+    ServiceOpened,
+    SessionClosed,
+    StepOpened,
+)
 from sage_tui.dashboard.past_charts import PastCharts
 from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
 from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
@@ -34,15 +41,17 @@ from sage_tui.dashboard.screens.line import line_detail
 from sage_tui.dashboard.screens.main import MainScreen
 from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.dashboard.screens.service import ServiceScreen
+from sage_tui.dashboard.screens.trace import step_detail
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.theme import DARK, LIGHT, look_variables
+from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
 from sage_tui.session.protocol import SessionWithPast
-from sage_tui.state.views import SessionView
+from sage_tui.state.views import OperatorView, SessionView
 
 
-class SageApp(ReplayKeys, PastKeys, App[None]):
+class SageApp(ReplayKeys, TraceKeys, PastKeys, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM and SIGHUP end it as the key does.
@@ -66,6 +75,7 @@ class SageApp(ReplayKeys, PastKeys, App[None]):
         Binding("s", "step", "Step", tooltip="Release one record", id="run.step"),
         Binding("space", "hold", "Hold", show=False, tooltip="Have the display stand still", id="display.hold"),
         Binding("space", "go_on", "Follow", tooltip="Have the display follow the run again", id="display.follow"),
+        *TRACE_BINDINGS,
         *REPLAY_BINDINGS,
         *PAST_BINDINGS,
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
@@ -215,14 +225,9 @@ class SageApp(ReplayKeys, PastKeys, App[None]):
         """Let the sources go on."""
         self.session.send(Resume())
 
-    def action_step(self) -> None:
-        """Release one record of the selected source, or of any."""
-        self.session.send(Step(self._selected_source()))
-
-    def _selected_source(self) -> str | None:
+    def _selected_operator(self) -> OperatorView | None:
         screen = self.screen_stack[0]
-        operator = screen.operators.table.current() if isinstance(screen, MainScreen) else None
-        return operator.key if operator is not None and operator.kind in ("source", "batch") else None
+        return screen.operators.table.current() if isinstance(screen, MainScreen) else None
 
     def action_hold(self) -> None:
         """Have the display stand still; nothing else stops."""
@@ -267,6 +272,10 @@ class SageApp(ReplayKeys, PastKeys, App[None]):
         if failed is not None:
             source = self.finder.lines(self.view, failed.run, "failure")
             self.push_screen(FailureScreen(failed.group, source))
+
+    def on_step_opened(self, event: StepOpened) -> None:
+        calls = None if self.view is None else self.finder.lines(self.view, self.view.shown.run, "service_call")
+        self.push_screen(DetailScreen(step_detail(event.step, calls)))
 
     def on_line_opened(self, event: LineOpened) -> None:
         call, view = event.line.event, self.view

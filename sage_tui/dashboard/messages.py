@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from sage_runtime.events import Trace
 from sage_tui.journal.lines import Line
 
 
@@ -49,6 +50,13 @@ class LineOpened(Message):
     """Enter on a line: output, log or a service call."""
 
     line: Line
+
+
+@dataclass
+class StepOpened(Message):
+    """Enter on a step of a followed record."""
+
+    step: Trace
 
 
 @dataclass

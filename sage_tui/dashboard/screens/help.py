@@ -18,7 +18,8 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
         (
             ("r", "reload: stop and run the script again (saving a file does it too)"),
             ("p", "pause the sources; again goes on"),
-            ("s", "while paused: one step, a record of the selected source"),
+            ("s", "while paused: one step, a record of the selected source, and its way"),
+            ("t", "trace: follow the next record of the selected operator's sources"),
             ("space", "hold the display; the run goes on. Again follows it"),
             ("q", "stop and quit"),
         ),

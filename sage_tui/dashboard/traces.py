@@ -1,0 +1,112 @@
+"""The followed records of a run, read from the journal as their steps come."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sage_runtime.events import EdgeInfo, ServiceCall, Trace
+from sage_tui.journal.lines import LineSource
+from sage_tui.state.lineage import WayRow, way
+
+KEPT = 200
+"""Followed records that are kept, the latest."""
+
+STEPS_KEPT = 2_000
+"""Steps of one of them that are kept; further ones are only counted."""
+
+CALLS_LOOKED_AT = 20_000
+"""Latest calls among which those of a step are looked for."""
+
+
+@dataclass(slots=True, eq=False)
+class Followed:
+    """One followed record and what has been told of it so far."""
+
+    pipeline: str
+    number: int
+    t: float
+    steps: list[Trace] = field(default_factory=list)
+    count: int = 0
+    _rows: list[WayRow] = field(default_factory=list)
+    _seen: tuple[int, object] = (-1, None)
+
+    @property
+    def key(self) -> str:
+        """Unique in the run."""
+        return f"{self.pipeline}/{self.number}"
+
+    @property
+    def first(self) -> Trace:
+        """Its step at the source, if that has been told."""
+        return next((step for step in self.steps if step.before is None), self.steps[0])
+
+    def add(self, step: Trace) -> None:
+        """Take in a step."""
+        self.count += 1
+        if len(self.steps) < STEPS_KEPT:
+            self.steps.append(step)
+
+    def went(self, operator: str) -> bool:
+        """Whether an operator had it, or what came out of it."""
+        return any(step.operator == operator for step in self.steps)
+
+    def lasted(self) -> float:
+        """Seconds from its leaving the source to the last step that is known."""
+        begin = min(step.t for step in self.steps)
+        return max(0.0, max(step.t for step in self.steps) - begin)
+
+    def rows(self, edges: Sequence[EdgeInfo]) -> list[WayRow]:
+        """Its way; the same list while nothing was added."""
+        if self._seen != (self.count, edges):
+            self._seen = (self.count, edges)
+            self._rows = way(self.steps, edges)
+        return self._rows
+
+
+class FollowedRecords:
+    """Reads the `trace` channel of one run. Only the dashboard's thread uses it."""
+
+    def __init__(self, source: LineSource) -> None:
+        self._source = source
+        self._read = max(0, source.count() - KEPT * 50)
+        self._records: OrderedDict[str, Followed] = OrderedDict()
+
+    def poll(self) -> None:
+        """Take in the steps that have come since."""
+        count = self._source.count()
+        if count <= self._read:
+            return
+        for line in self._source.read(max(self._read, self._source.first()), count):
+            if isinstance(line.event, Trace):
+                self._take(line.event)
+        self._read = count
+
+    def _take(self, step: Trace) -> None:
+        key = f"{step.pipeline}/{step.trace}"
+        record = self._records.get(key)
+        if record is None:
+            record = self._records[key] = Followed(step.pipeline, step.trace, step.t)
+            while len(self._records) > KEPT:
+                self._records.popitem(last=False)
+        record.add(step)
+
+    def latest_first(self) -> list[Followed]:
+        """The records, the one that was followed last first."""
+        return list(reversed(self._records.values()))
+
+
+def calls_of(step: Trace, source: LineSource) -> list[ServiceCall]:
+    """The service calls that were made in a step, as far as they were sent and are recent."""
+    wanted, found = set(step.calls), []
+    stop, least = source.count(), max(source.first(), source.count() - CALLS_LOOKED_AT)
+    while wanted and stop > least:
+        start = max(least, stop - 500)
+        for line in reversed(source.read(start, stop)):
+            call = line.event
+            if isinstance(call, ServiceCall) and call.pipeline == step.pipeline and call.id in wanted:
+                wanted.discard(call.id)
+                found.append(call)
+        stop = start
+    return sorted(found, key=lambda call: call.id)

@@ -1,0 +1,188 @@
+"""The panes of followed records: which there are, and the way of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.widget import Widget
+
+from sage_runtime.events import EdgeInfo, Trace
+from sage_tui.dashboard.paint import Span, span
+from sage_tui.dashboard.present import one_line
+from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.traces import Followed
+from sage_tui.dashboard.widgets.pane import Pane
+from sage_tui.dashboard.widgets.table import Column, Table
+from sage_tui.state import format as fmt
+from sage_tui.state.lineage import WayRow
+
+SHOWN = 300
+"""Characters of a value that are made ready for the screen."""
+
+
+class FollowedPane(Pane):
+    """A row for each followed record, the latest first."""
+
+    pane = "followed"
+    label = "Followed records"
+    short = "Records"
+
+    class Chosen(Message):
+        """The cursor is on another record."""
+
+    def __init__(self, empty: str) -> None:
+        super().__init__()
+        self.table: Table[Followed] = Table(FOLLOWED_COLUMNS, empty)
+        self._shown: dict[str, tuple[int, Followed]] = {}
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+
+    @property
+    def main(self) -> Widget:
+        return self.table
+
+    def show_records(self, records: Sequence[Followed]) -> None:
+        """Show these records; the cursor goes to a new one if it was on the latest."""
+        counts = {record.key: (record.count, record) for record in records}
+        if counts == self._shown:
+            return
+        newest = next(iter(self._shown), None)
+        on_newest = self.table.cursor in (None, newest)
+        self._shown = counts
+        self.table.show_rows([(record.key, record) for record in records])
+        if on_newest and records:
+            self.table.select(records[0].key)
+        self.table.refresh()
+
+    def current(self) -> Followed | None:
+        """The record that is chosen."""
+        return self.table.current()
+
+    def copied(self) -> str | None:
+        record = self.table.current()
+        return None if record is None else "\n".join(f"{step.operator}: {step.before}" for step in record.steps)
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        event.stop()
+        self.post_message(self.Chosen())
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        event.stop()
+
+
+def _value(record: Followed) -> str:
+    first = record.first
+    return one_line(first.after[0] if first.after else first.before or "", SHOWN)[0]
+
+
+FOLLOWED_COLUMNS: tuple[Column[Followed], ...] = (
+    Column("", 4, lambda r, w: Span(f"#{r.number}", "muted")),
+    Column("left", 8, lambda r, w: Span(fmt.clock(r.t), "muted"), rank=3),
+    Column("source", 12, lambda r, w: Span(fmt.clean(r.first.operator)), align="left", rank=2),
+    Column("record", 12, lambda r, w: Span(_value(r), "strong"), align="left", grow=True),
+    Column("steps", 6, lambda r, w: Span(fmt.count(r.count))),
+    Column("lasted", 7, lambda r, w: Span(fmt.duration(r.lasted())), rank=1),
+)
+
+
+class WayPane(Pane):
+    """The steps of a followed record, one a row; Enter shows one whole."""
+
+    pane = "way"
+    label = "Its way"
+    short = "Way"
+
+    class Opened(Message):
+        """Enter on a step."""
+
+        def __init__(self, step: Trace) -> None:
+            super().__init__()
+            self.step = step
+
+    def __init__(self, colours: SourceColours) -> None:
+        super().__init__()
+        self._colours = colours
+        self.table: Table[WayRow] = Table(self._columns(), "No step of it is known")
+        self._shown: tuple[object, int] = (None, 0)
+
+    def _columns(self) -> tuple[Column[WayRow], ...]:
+        return (
+            Column("operator", 16, self._operator, align="left", grow=True, most=30),
+            Column("value", 20, _change, align="left", grow=True),
+            Column("waited", 7, lambda r, w: _seconds(r.step.waited), rank=2),
+            Column("worked", 7, lambda r, w: _seconds(r.step.duration, "strong"), rank=1),
+            Column("calls", 6, _calls, rank=3),
+        )
+
+    def _operator(self, row: WayRow, width: int) -> list[Span]:
+        lines = fmt.cut(row.lines, max(1, width - 6))
+        name = span(fmt.clean(row.step.operator), width - fmt.cell_len(lines), self._colours.look(row.step.operator))
+        return [Span(lines, "faint"), name]
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+
+    @property
+    def main(self) -> Widget:
+        return self.table
+
+    def show_record(self, record: Followed | None, edges: Sequence[EdgeInfo]) -> None:
+        """Show the way of this record."""
+        shown = (record, 0 if record is None else record.count)
+        if shown != self._shown:
+            self._shown = shown
+            rows = [] if record is None else record.rows(edges)
+            self.table.show_rows([(str(i), row) for i, row in enumerate(rows)])
+            left = 0 if record is None else record.count - len(rows)
+            self.set_note(f"{fmt.exact(left)} more steps" if left else "")
+
+    def copied(self) -> str | None:
+        row = self.table.current()
+        if row is None:
+            return None
+        step = row.step
+        times = f"waited {fmt.duration(step.waited)}, worked {fmt.duration(step.duration)}"
+        return f"{step.operator}: {step.before} → {', '.join(step.after) or 'nothing'} ({times})"
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        event.stop()
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        event.stop()
+        row = self.table.current()
+        if row is not None:
+            self.post_message(self.Opened(row.step))
+
+
+def _seconds(seconds: float, look: str = "") -> Span:
+    return Span(fmt.duration(seconds), look) if seconds > 0 else Span("–", "muted")
+
+
+def _calls(row: WayRow, width: int) -> Span:
+    return Span(f"◇ {len(row.step.calls)}", "accent") if row.step.calls else Span("–", "muted")
+
+
+def _change(row: WayRow, width: int) -> list[Span]:
+    """`before → after`: what changed is what matters, so a value that only passes is shown once."""
+    step = row.step
+    before = one_line(step.before or "", SHOWN)[0]
+    after = [one_line(value, SHOWN)[0] for value in step.after]
+    if step.before is None:
+        spans = [Span(fmt.cut(after[0] if after else "", width), "strong")]
+    elif not after:
+        end = "  taken" if row.last else ""
+        spans = [Span(fmt.cut(before, max(1, width - len(end)))), Span(end, "muted")]
+    elif after == [before]:
+        spans = [Span(fmt.cut(before, max(1, width - 9))), Span("  passes", "good")]
+    else:
+        more = f" +{len(after) - 1}" if len(after) > 1 else ""
+        room = max(4, width - 3 - len(more))
+        half = min(fmt.cell_len(before), max(room // 2, room - fmt.cell_len(after[0])))
+        first = fmt.cut(before, half)
+        second = fmt.cut(after[0], max(1, room - fmt.cell_len(first)))
+        spans = [Span(first, "muted"), Span(" → ", "muted"), Span(second, "strong"), Span(more, "accent")]
+    used = sum(fmt.cell_len(one.text) for one in spans)
+    return [*spans, Span(" " * max(0, width - used))]
