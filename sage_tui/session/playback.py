@@ -17,6 +17,7 @@ from sage_tui.session.protocol import Listener
 from sage_tui.session.replay import ReplaySession
 from sage_tui.session.run import summary_of
 from sage_tui.session.status import exit_status
+from sage_tui.session.versions import FileChange
 from sage_tui.state.replaying import ReplayView
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
@@ -255,6 +256,10 @@ class Playback:
             if self._head is not None and self._head.number == run:
                 return self._head.state.charts(key, span, self._moment)
         return self._past_runs.charts(run, key, span)
+
+    def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
+        """Nothing: a recording holds no code."""
+        return None
 
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the recording; None if it can't be read."""

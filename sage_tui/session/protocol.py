@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from sage_runtime.events import Command, Event, RunFinished
 from sage_tui.journal.lines import CHANNELS, Line, LineSource
+from sage_tui.session.versions import FileChange
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunView, SessionView
 
@@ -97,6 +98,10 @@ class SessionWithPast(SessionLike, Protocol):
 
     def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
         """What `charts` gives, of any run of the session; not for the dashboard's thread, as `run_view`."""
+        ...
+
+    def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
+        """How the files of a run differ from those of another one; None where that isn't known, as in a recording."""
         ...
 
     def run_lines(self, run: int, channel: str) -> LineSource | None:

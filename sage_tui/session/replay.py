@@ -15,6 +15,7 @@ from sage_tui.session.past import PastRuns
 from sage_tui.session.protocol import Listener
 from sage_tui.session.run import summary_of
 from sage_tui.session.status import exit_status
+from sage_tui.session.versions import FileChange
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
@@ -145,6 +146,10 @@ class ReplaySession:
             if current is not None and current.number == run:
                 return current.state.charts(key, span, current.t)
         return self._past_runs.charts(run, key, span)
+
+    def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
+        """Nothing: a recording holds no code."""
+        return None
 
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the recording; None if it can't be read."""

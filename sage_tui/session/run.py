@@ -165,6 +165,19 @@ class Run:
             return self._state.phase == "paused"
 
 
-def summary_of(view: RunView) -> RunSummary:
-    """A run in one line."""
-    return RunSummary(view.run, view.reason, view.changed, view.phase, view.started, view.elapsed, view.errors)
+def summary_of(view: RunView, version: int = 0) -> RunSummary:
+    """A run in one line; `version` is that of its files, 0 if it isn't known."""
+    sources = (o for pipeline in view.pipelines for o in pipeline.operators if o.kind in ("source", "batch"))
+    return RunSummary(
+        run=view.run,
+        reason=view.reason,
+        changed=view.changed,
+        phase=view.phase,
+        started=view.started,
+        duration=view.elapsed,
+        errors=view.errors,
+        version=version,
+        records=sum(source.records_out for source in sources),
+        exit_code=view.exit_code,
+        signal=view.signal,
+    )

@@ -21,6 +21,7 @@ from sage_tui.session.status import exit_status
 from sage_tui.session.supervisor import Supervisor
 from sage_tui.session.syntax import check_syntax
 from sage_tui.session.text_logs import TextLogs
+from sage_tui.session.versions import FileChange, Versions
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
@@ -60,6 +61,7 @@ class Session:
         if options.reload:
             self._watcher = watcher_of(options, self.folder, self)
         self._own_writes = OwnWrites()
+        self._versions = Versions()
         self._changed = threading.Condition()
         self._blank = RunState(1)
         self._current: Run | None = None
@@ -101,7 +103,7 @@ class Session:
         shown = view
         if current is not None and fallback is not None and _failed_early(current):
             shown = fallback.view()
-        summary = () if current is None else (summary_of(view),)
+        summary = () if current is None else (summary_of(view, self._versions.version(current.number)),)
         new = SessionView(
             script=str(self._options.script),
             folder=str(self.folder),
@@ -143,6 +145,10 @@ class Session:
             if known.number == run:
                 return known.charts(key, span)
         return self._past_runs.charts(run, key, span)
+
+    def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
+        """How the files of a run differ from those of another; None if they aren't known."""
+        return self._versions.changes(run, before, lambda file: self.shown_names((file,))[0])
 
     def run_lines(self, run: int, channel: str) -> LineSource | None:
         """A channel of any run of the session; None if it can't be read."""
@@ -245,10 +251,11 @@ class Session:
             if wanted.reason == "reload" and self._own_writes.reloaded(wanted.changed):
                 notices.append(self._pause_watch(wanted.changed))
         self._own_writes.begin_run()
+        self._versions.begin_run(run.number, (str(self._options.script.absolute()), *wanted.changed))
         with self._changed:
             old, dropped = self._current, None
             if old is not None:
-                self._past = (*self._past, summary_of(old.view()))
+                self._past = (*self._past, summary_of(old.view(), self._versions.version(old.number)))
                 if old.words.submitted:
                     self._fallback, dropped = old, self._fallback
                 else:
@@ -284,6 +291,7 @@ class Session:
             self._own_writes.wrote(message.files)
         elif isinstance(message, Modules) and self._watcher is not None:
             self._watcher.modules(message.files)
+            self._versions.note(run.number, filter(self._watcher.owns, message.files))
             if run.words.submitted:
                 self._watcher.confirm()
 

@@ -82,6 +82,10 @@ class Watcher:
         loaded = tuple(files)
         self._do(lambda: self._set.add_modules(loaded))
 
+    def owns(self, file: str) -> bool:
+        """Whether a loaded module is the user's own; for any thread."""
+        return self._set.owns(file)
+
     def confirm(self) -> None:
         """The run works."""
         self._do(self._set.confirm)

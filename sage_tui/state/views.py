@@ -184,7 +184,11 @@ class RunView(Frozen):
 
 
 class RunSummary(Frozen):
-    """A past or present run of the session, in one line."""
+    """A past or present run of the session, in one line.
+
+    `version` counts the states of the script's files, from 1; 0 where they aren't known. `records` is the sum of what
+    the sources put out.
+    """
 
     run: int
     reason: str
@@ -193,6 +197,10 @@ class RunSummary(Frozen):
     started: float
     duration: float
     errors: int
+    version: int = 0
+    records: int = 0
+    exit_code: int | None = None
+    signal: str | None = None
 
 
 class Chart(Frozen):

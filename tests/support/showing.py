@@ -24,6 +24,7 @@ from sage_runtime.events import (
     replace,
 )
 from sage_tui.journal.lines import Line, lines_of
+from sage_tui.session.versions import FileChange
 from sage_tui.state.series import Span
 from sage_tui.state.views import (
     Bottleneck,
@@ -74,6 +75,7 @@ class FakeSession:
         self.channels: dict[tuple[int, str], FakeLines] = {}
         self.past: dict[tuple[int, str | None, Span], Charts] = {}
         self.earlier: dict[int, RunView] = {}
+        self.edits: dict[tuple[int, int], tuple[FileChange, ...]] = {}
         self.done: list[object] = []
         self.closed = threading.Event()
         self.may_close = threading.Event()
@@ -101,6 +103,9 @@ class FakeSession:
 
     def run_view(self, run: int) -> RunView | None:
         return self.view.shown if run == self.view.shown.run else self.earlier.get(run)
+
+    def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
+        return self.edits.get((run, before))
 
     def run_lines(self, run: int, channel: str) -> FakeLines | None:
         return self.channels.get((run, channel))
