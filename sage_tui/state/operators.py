@@ -90,6 +90,8 @@ class OperatorState:
         else:
             self.past.rate.add(begin_out, time, gained_out)
         self.past.note(time, stats.queue, stats.latency)
+        self.past.fail(time, self.errors)
+        self.past.spend(time, stats.busy, stats.waiting, stats.blocked)
         self._feel_pressure(stats, upstream_blocked)
         return begin_out, gained_out
 

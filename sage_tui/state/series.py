@@ -238,14 +238,20 @@ class Track:
 
 
 class Past:
-    """What charts show of an operator, a service or a run: rate, queue and 95th percentile over time."""
+    """What charts show of an operator, a service or a run: rate, queue, 95th percentile and failures over time.
 
-    __slots__ = ("_base", "_second", "p95", "queue", "rate")
+    `shares` are those of an operator's time in the last minute: busy, waiting, blocked.
+    """
+
+    __slots__ = ("_base", "_failed", "_second", "failed", "p95", "queue", "rate", "shares")
 
     def __init__(self) -> None:
         self.rate = Track("sum")
         self.queue = Track("gauge")
         self.p95 = Track("peak")
+        self.failed = Series(120, 1.0, "sum", rolling=False)
+        self.shares = tuple(Series(60, 1.0, "gauge", rolling=True) for _ in range(3))
+        self._failed = 0
         self._second = 0
         self._base = Latency()
 
@@ -257,9 +263,26 @@ class Past:
             self.p95.note(time, gained.p95)
             self._second, self._base = int(time), latency
 
+    def fail(self, time: float, total: int) -> None:
+        """Take the number of failures until `time` in."""
+        if total > self._failed:
+            self.failed.add(time, time, total - self._failed)
+            self._failed = total
+
+    def spend(self, time: float, *shares: float) -> None:
+        """Take the shares of an operator's time in: busy, waiting, blocked."""
+        for series, share in zip(self.shares, shares, strict=True):
+            series.note(time, round(share, 3))
+
     def charts(self, span: Span, now: float) -> Charts:
         """The charts over a span of time that ends at `now` (infinity: at the last bin)."""
-        return Charts(*(_chart(getattr(track, span), now) for track in (self.rate, self.queue, self.p95)))
+        rate, queue, p95 = (_chart(getattr(track, span), now) for track in (self.rate, self.queue, self.p95))
+        if span == "whole":
+            return Charts(rate, queue, p95, errors=_chart(self.failed, now))
+        if span == "minute":
+            busy, waiting, blocked = (_chart(series, now) for series in self.shares)
+            return Charts(rate, queue, p95, busy=busy, waiting=waiting, blocked=blocked)
+        return Charts(rate, queue, p95)
 
     def to_json(self) -> dict[str, Any]:
         """The past as plain data."""
@@ -269,6 +292,8 @@ class Past:
             "p95": self.p95.to_json(),
             "second": self._second,
             "base": latency_to_json(self._base),
+            "failed": [self._failed, self.failed.to_json()],
+            "shares": [series.to_json() for series in self.shares],
         }
 
     @classmethod
@@ -279,6 +304,11 @@ class Past:
         past.queue = Track.from_json("gauge", data["queue"])
         past.p95 = Track.from_json("peak", data["p95"])
         past._second, past._base = data["second"], latency_from_json(data["base"])
+        if "failed" in data:  # recordings made before they were noted
+            past._failed = int(data["failed"][0])
+            past.failed.restore(data["failed"][1])
+            for series, part in zip(past.shares, data["shares"], strict=True):
+                series.restore(part)
         return past
 
 

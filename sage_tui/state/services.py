@@ -64,6 +64,7 @@ class ServiceState:
         begin, gained = self.meter.add(time, sum(method.calls for method in self.methods.values()))
         self.past.rate.add(begin, time, gained)
         waiting = sum(method.waiting for method in self.methods.values())
+        self.past.fail(time, self.errors)
         self.past.note(time, waiting, merge(method.latency for method in self.methods.values()))
 
     def calls(self, service: str) -> None:

@@ -214,16 +214,25 @@ class Chart(Frozen):
     points: tuple[float, ...]
 
 
+NO_CHART = Chart(1.0, 0.0, ())
+"""The past of what nobody has noted."""
+
+
 class Charts(Frozen):
     """The past of an operator, a service or the whole run, over the last minute, five minutes or the run.
 
     `rate` is records or calls a second, `queue` the deepest queue (of callers that wait, for a service) and `p95` the
-    95th percentile in seconds of what was timed in each step.
+    95th percentile in seconds of what was timed in each step. `errors` is failures a second, known for the whole run
+    only; `busy`, `waiting` and `blocked` are an operator's shares of time, known for the last minute only.
     """
 
     rate: Chart
     queue: Chart
     p95: Chart
+    errors: Chart = NO_CHART
+    busy: Chart = NO_CHART
+    waiting: Chart = NO_CHART
+    blocked: Chart = NO_CHART
 
 
 class SessionView(Frozen):
