@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,10 @@ from sage_tui import exit_codes
 from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
 from sage_tui.session.protocol import Listener, SessionLike
 
-_HEEDED = (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP)
+_HEEDED = (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+LAST_WORDS_SECONDS = 5.0
+"""So long a terminated session may take to end its run and to say so."""
 
 
 class _Signalled(Frozen):
@@ -28,7 +32,11 @@ class _StdoutClosed(Frozen):
     reason: OSError
 
 
-_Happening = RunFinished | _Signalled | _StdoutClosed
+class _Late(Frozen):
+    """Nothing happened in the time there was."""
+
+
+_Happening = RunFinished | _Signalled | _StdoutClosed | _Late
 
 
 class Attendant:
@@ -39,7 +47,14 @@ class Attendant:
     and from whatever the main thread is doing: a handler in Python may come too late, just before a wait begins.
     """
 
-    def __init__(self, session: SessionLike, sink: Listener, writers: tuple[DescriptorWriter, ...]) -> None:
+    def __init__(
+        self,
+        session: SessionLike,
+        sink: Listener,
+        writers: tuple[DescriptorWriter, ...],
+        last_words: float = LAST_WORDS_SECONDS,
+    ) -> None:
+        self._last_words = last_words
         self._session = session
         self._sink = sink
         self._writers = writers
@@ -80,14 +95,25 @@ class Attendant:
                             return exit_codes.INTERRUPTED
                         self._session.signal(signal.SIGINT)
                     case _Signalled(signum):
-                        self._abandon()
+                        self._wind_up()
                         return exit_codes.SIGNALLED + signum
+                    case _Late():
+                        pass
                     case _StdoutClosed(reason):
                         self._end_at_once()
                         if reason.errno in (errno.EPIPE, errno.ECONNRESET):
                             return exit_codes.STDOUT_CLOSED
                         print(f"sage-tui: stdout can't be written: {reason.strerror}", file=sys.stderr)
                         return exit_codes.FAILED
+
+    def _wind_up(self) -> None:
+        """Stop the run, and let it be told to its end if that can be done soon: nobody may be reading."""
+        if self._session.wait(0) is None:
+            self._session.stop()
+            end = time.monotonic() + self._last_words
+            while not isinstance(self._next(end), RunFinished | _Signalled | _Late):
+                pass
+        self._abandon()
 
     def _listen(self, line: bytes, event: Event) -> None:
         if not self._silent:
@@ -106,10 +132,12 @@ class Attendant:
         with contextlib.suppress(BlockingIOError):  # full: it will be read all the same
             os.write(self._wake, b"\0")
 
-    def _next(self) -> _Happening:
-        """Wait for the next thing to happen."""
+    def _next(self, end: float | None = None) -> _Happening:
+        """Wait for the next thing to happen, until `end` (in seconds of `time.monotonic`) if that is given."""
         while not self._happenings:
-            select.select([self._woken], [], [])
+            wait = None if end is None else max(0.0, end - time.monotonic())
+            if not select.select([self._woken], [], [], wait)[0]:
+                return _Late()
             self._happenings += [_Signalled(number) for number in os.read(self._woken, 4096) if number in _HEEDED]
         return self._happenings.popleft()
 

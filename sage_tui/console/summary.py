@@ -30,7 +30,7 @@ def summary(run: RunView, folder: Path) -> list[list[Piece]]:
     lines += _some([_service_line(service) for service in _called(run.pipelines)], "services")
     lines += _failure_lines(run.failures)
     lines += [
-        [(f"  {notice.level}: ", "yellow"), (clean(notice.message), "")]
+        [(f"  {notice.level}: ", "yellow"), (cut(clean(notice.message), 400), "")]
         for notice in run.notices[-_MOST:]
         if notice.level != "info"
     ]
@@ -76,14 +76,14 @@ def _headline(run: RunView) -> list[Piece]:
 
 def _pipeline_line(pipeline: PipelineView) -> list[Piece]:
     records = sum(operator.records_out for operator in pipeline.operators if operator.kind in ("source", "batch"))
-    line = [("  ", ""), (clean(pipeline.id), "bold cyan"), (": ", ""), (_counted(records, "record"), "")]
+    line = [("  ", ""), (_named(pipeline.id), "bold cyan"), (": ", ""), (_counted(records, "record"), "")]
     if pipeline.duration:
         line.append((f" in {duration(pipeline.duration)} ({rate(records / pipeline.duration)}/s)", ""))
     if pipeline.status != "finished":
         line += [(", ", ""), (pipeline.status, _STATUS_STYLE.get(pipeline.status, ""))]
     slowest = slowest_operator(pipeline)
     if slowest is not None:
-        line.append((f", slowest {clean(slowest.id)} (p95 {duration(slowest.latency.p95)})", ""))
+        line.append((f", slowest {_named(slowest.id)} (p95 {duration(slowest.latency.p95)})", ""))
     return line
 
 
@@ -101,7 +101,7 @@ def _called(pipelines: Iterable[PipelineView]) -> list[ServiceView]:
 def _service_line(service: ServiceView) -> list[Piece]:
     line = [
         ("  service ", ""),
-        (clean(service.name), "bold magenta"),
+        (_named(service.name), "bold magenta"),
         (f": {_counted(service.calls, 'call')}, p95 {duration(service.latency.p95)}", ""),
     ]
     if service.errors:
@@ -114,18 +114,23 @@ def _failure_lines(groups: Sequence[FailureGroup]) -> list[list[Piece]]:
 
 
 def _failure_line(group: FailureGroup) -> list[Piece]:
-    where = "the script" if group.source is None else clean(group.source)
+    where = "the script" if group.source is None else _named(group.source)
     if group.kind == "service":
         where = f"service {where}"
     elif group.kind == "worker":
         where = "the worker"
-    line = [(f"  {exact(group.count)} x ", "red"), (clean(group.exception), "bold"), (f" in {where}", "")]
+    line = [(f"  {exact(group.count)} x ", "red"), (_named(group.exception), "bold"), (f" in {where}", "")]
     if group.file:
         place = Path(group.file).name if group.line is None else f"{Path(group.file).name}:{group.line}"
         line.append((f" ({clean(place)})", "dim"))
     if group.message:
         line.append((f": {cut(clean(group.message), 100)}", ""))
     return line
+
+
+def _named(name: str) -> str:
+    """A name that a script has given, as it can be shown."""
+    return cut(clean(name), 60)
 
 
 def _some(lines: list[list[Piece]], things: str) -> list[list[Piece]]:

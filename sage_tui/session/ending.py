@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import sage_runtime
 from sage_runtime.events import (
     Event,
     Failure,
@@ -18,6 +21,7 @@ from sage_runtime.events import (
 from sage_runtime.frozen import Frozen
 
 MAX_FAULT_BYTES = 64 * 1024
+_OUR_RUNTIME = os.path.realpath(str(Path(sage_runtime.__file__).parent)) + os.sep
 ENDED = frozenset({"finished", "failed"})
 
 
@@ -121,12 +125,15 @@ class LastWords:
         if ending.status != "failed" or (ending.exit_code is None and ending.signal is None):
             return None
         if ending.signal is not None:
+            file, line = crash_place(faults)
             return Failure(
                 kind="worker",
                 group=f"worker:{ending.signal}",
                 exception=ending.signal,
                 message=_killed_by(ending.signal),
                 traceback=faults,
+                file=file,
+                line=line,
             )
         if not self.said_hello:
             message = f"the interpreter ended with status {ending.exit_code} before it could run the script"
@@ -138,6 +145,23 @@ class LastWords:
             kind="worker", group="worker:exit", exception=f"exit status {ending.exit_code}", message=message,
             traceback=faults,
         )  # fmt: skip
+
+
+_FRAME = re.compile(r'  File "(.+)", line (\d+) in ')
+_STANDARD_LIBRARY = re.compile(r"/lib\d*/python3\.\d+t?/")
+
+
+def crash_place(faults: str) -> tuple[str | None, int | None]:
+    """The innermost line of the user's own code on the thread that crashed, as far as `faulthandler` wrote it."""
+    _, _, stack = faults.partition("Current thread 0x")
+    for text in stack.partition("\n\n")[0].splitlines()[1:]:
+        found = _FRAME.match(text)
+        if found is None:
+            break
+        file = found[1]
+        if not (file.startswith((_OUR_RUNTIME, "<")) or _STANDARD_LIBRARY.search(file)):
+            return file, int(found[2])
+    return None, None
 
 
 def signal_name(number: int) -> str:

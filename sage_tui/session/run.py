@@ -35,6 +35,14 @@ def with_seq(line: bytes, seq: int) -> bytes:
     return line if found[1] == number else line[: found.start(1)] + number + line[found.end(1) :]
 
 
+def without_arguments(event: RunStarted) -> RunStarted:
+    """The event as journals and recordings keep it: how many arguments there were, not what they said.
+
+    A command line may hold what is nobody else's business, and recordings are made to be passed on.
+    """
+    return replace(event, argv=("…",) * len(event.argv))
+
+
 class Run:
     """A run of the script, from `run_started` to `run_finished`.
 
@@ -99,9 +107,13 @@ class Run:
 
     def _put(self, line: bytes, event: Event) -> None:
         self._next_seq += 1
+        kept, kept_line = event, line
+        if isinstance(event, RunStarted) and event.argv:
+            kept = without_arguments(event)
+            kept_line = encode(kept)
         with self._state_lock:
-            self._state.apply(event)
-        self._journal.append(line, event)
+            self._state.apply(kept)
+        self._journal.append(kept_line, kept)
         self._texts.note(event)
         if isinstance(event, RunFinished):
             self._flush()  # whoever is told that the run is over may read all of it

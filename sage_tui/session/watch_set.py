@@ -63,6 +63,7 @@ class WatchSet:
         bases = [self.script.parent, folder.absolute(), *self._folders]
         self._bases = tuple(dict.fromkeys(self._prefix(os.fspath(base)) for base in bases))
         self._ignored = tuple(self._prefix(os.fspath(path.absolute())) for path in ignored)
+        self._ours = _standard_files()
         self._modules: frozenset[Path] = frozenset()
         self._earlier: frozenset[Path] = frozenset()
         self._desperate = False
@@ -167,7 +168,7 @@ class WatchSet:
             found = path.stat()
         except OSError:
             return False  # gone, perhaps for a moment
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) in self._ours:
             return False
         seen, signature = self._seen.get(path), _signature(found)
         if seen is not None and seen.signature == signature and not touched:
@@ -183,6 +184,18 @@ class WatchSet:
     def emptied(self, files: Iterable[Path]) -> bool:
         """Whether one of the files is empty now: an editor may be about to write it."""
         return any((seen := self._seen.get(path)) is not None and seen.digest == _EMPTY for path in files)
+
+
+def _standard_files() -> frozenset[tuple[int, int]]:
+    """The files that our own stdout and stderr are redirected to: what we write there is no save."""
+    found = set()
+    for descriptor in (1, 2):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:
+            continue
+        found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def _python_files(folder: Path) -> list[Path]:

@@ -29,7 +29,7 @@ def attend(
         if isinstance(event, Output):
             writer.write(event.text.encode())
 
-    attendant = Attendant(session, sink, (writer,))
+    attendant = Attendant(session, sink, (writer,), last_words=0.3)
     try:
         return attendant.attend(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)
     finally:
@@ -72,9 +72,19 @@ def test_an_interrupt_between_two_runs_ends_the_watching() -> None:
     assert attend(PlayedSession(RunStarted(), FINISHED, kill_only(signal.SIGINT)), keep_going=True) == 130
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_termination_ends_the_session(signum: signal.Signals) -> None:
     assert attend(PlayedSession(RunStarted(), kill_only(signum))) == 128 + signum
+
+
+def test_a_terminated_run_is_told_to_its_end() -> None:
+    stdout = Pipe()
+    reading = os.dup(stdout.reading)
+    ending = (PlayedSession.wait_for_stop, Output(text="bye"), STOPPED)
+    status = attend(PlayedSession(RunStarted(), kill_only(signal.SIGTERM), *ending), stdout=stdout)
+    assert status == 128 + signal.SIGTERM
+    assert os.read(reading, 100) == b"bye"
+    os.close(reading)
 
 
 def test_signals_that_were_ignored_stay_ignored() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command import Completed, sage_tui
-from support.scripts import TUTORIAL, written
+from support.command import COMMAND, PATIENCE, Completed, Running, nothing_left, sage_tui
+from support.scripts import STREAM, TUTORIAL, written
 
 from sage_runtime.events import EVENT_TYPES
 
@@ -142,3 +144,39 @@ def test_the_replay_of_a_recording_is_the_same_stream(tmp_path: Path) -> None:
     written(tmp_path, "tutorial.py", TUTORIAL)
     live = sage_tui("--json", "--record", "run.sagerun", "tutorial.py", cwd=tmp_path)
     assert sage_tui("--json", "run.sagerun", cwd=tmp_path).out == live.out
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_terminated_run_is_told_to_its_end(signum: signal.Signals, tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with Running("--json", script, cwd=tmp_path) as command:
+        while b'"operator_stats"' not in command.line():
+            pass
+        command.signal(signum)
+        ended = command.end()
+        nothing_left(script)
+    assert ended.status == 128 + signum
+    last = [json.loads(line) for line in ended.lines[-2:]]
+    assert [event["type"] for event in last] == ["pipeline_finished", "run_finished"]
+    assert [event["status"] for event in last] == ["stopped", "stopped"]
+
+
+def test_a_recording_counts_the_arguments_and_does_not_hold_them(tmp_path: Path) -> None:
+    written(tmp_path, "script.py", "print('here')")
+    arguments = ("script.py", "--password", "sesame")
+    run = sage_tui("--json", "--record", "run.sagerun", *arguments, cwd=tmp_path, SAGE_PROJECT_ROOT=str(tmp_path))
+    assert json.loads(run.lines[0])["argv"] == ["--password", "sesame"]
+    replayed = sage_tui("--json", "run.sagerun", cwd=tmp_path)
+    assert json.loads(replayed.lines[0])["argv"] == ["…", "…"]
+    kept = [path for path in (tmp_path / ".sage").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"sesame" in path.read_bytes() for path in kept)
+
+
+def test_a_watched_folder_that_its_own_output_is_redirected_to_reloads_nothing(tmp_path: Path) -> None:
+    script = written(tmp_path, "script.py", "import sys, time\nprint('here', flush=True)\ntime.sleep(0.7)\n")
+    with (tmp_path / "events.jsonl").open("wb") as out, (tmp_path / "errors.txt").open("wb") as err:
+        command = [*COMMAND, "--json", "--watch", str(tmp_path), "--exit-on-finish", str(script)]
+        subprocess.run(command, stdout=out, stderr=err, cwd=tmp_path, timeout=PATIENCE, check=True)
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
+    assert {event["run"] for event in events} == {1}

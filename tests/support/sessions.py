@@ -22,6 +22,7 @@ class PlayedSession:
     def __init__(self, *steps: Step, status: int = 0) -> None:
         self.signals: list[int] = []
         self.signalled = threading.Event()
+        self.stopped = threading.Event()
         self._steps = steps
         self._status = status
         self._listeners: list[Listener] = []
@@ -52,6 +53,9 @@ class PlayedSession:
         assert self.signalled.wait(10)
         self.signalled.clear()
 
+    def wait_for_stop(self) -> None:
+        assert self.stopped.wait(10)
+
     def wait(self, timeout: float | None = None) -> RunFinished | None:
         return self._finished
 
@@ -71,4 +75,5 @@ class PlayedSession:
 
     def reload(self, reason: str = "restart", changed: Sequence[str] = ()) -> None: ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        self.stopped.set()
