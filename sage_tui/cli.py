@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sage_tui.session.protocol import SessionWithPast
+    from sage_tui.settings import Settings
 
 _DESCRIPTION = "Run a SAGE pipeline and watch it live in the terminal; saving the script runs the new version."
 
@@ -247,17 +248,18 @@ def _check(call: Invocation) -> None:
             raise UsageError(f"--record: {call.record} is a folder")
 
 
-def _open_script(call: Invocation, mode: str) -> SessionWithPast:
+def _open_script(call: Invocation, mode: str, settings: Settings | None) -> SessionWithPast:
     from sage_tui.session.opening import Opening
-    from sage_tui.session.options import SessionError, SessionOptions
+    from sage_tui.session.options import JOURNAL_LIMIT, SessionError, SessionOptions
 
     options = SessionOptions(
         script=call.file,
         argv=call.arguments,
         python=find_python(call.python) if call.python else None,
-        watch=call.watch,
+        watch=call.watch if settings is None else (*call.watch, *settings.watch),
         reload=call.reload and (mode == "tui" or bool(call.watch)),
         interactive=mode == "tui",
+        journal_limit=JOURNAL_LIMIT if settings is None else settings.journal_limit,
     )
     try:
         opening = Opening(options, ahead=True)
@@ -268,10 +270,17 @@ def _open_script(call: Invocation, mode: str) -> SessionWithPast:
     return Session(options, opening)
 
 
-def _open(call: Invocation, mode: str) -> SessionWithPast:
+def _settings() -> Settings:
+    """What the user's settings file says: of the dashboard only, the other modes are for scripts to rely on."""
+    from sage_tui.settings import read_settings, settings_path
+
+    return read_settings(settings_path())
+
+
+def _open(call: Invocation, mode: str, settings: Settings | None) -> SessionWithPast:
     """The session that the invocation asks for, not started."""
     if call.file.is_file() and is_script(call.file):
-        return _open_script(call, mode)
+        return _open_script(call, mode, settings)
     if call.record is not None:
         raise UsageError("--record needs a script to run")
     from sage_tui.journal import RecordingError, is_recording
@@ -310,12 +319,12 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(exit_codes.USAGE)
 
 
-def _show(session: SessionWithPast, call: Invocation, mode: str) -> int:
+def _show(session: SessionWithPast, call: Invocation, mode: str, settings: Settings | None) -> int:
     """See the session through, in the dashboard or on the standard streams; returns the exit status."""
-    if mode == "tui":
+    if settings is not None:
         from sage_tui.dashboard import run_dashboard
 
-        run_dashboard(session, exit_on_finish=call.exit_on_finish)
+        run_dashboard(session, settings, exit_on_finish=call.exit_on_finish)
         session.close()
         status = session.exit_status()
     else:
@@ -346,14 +355,15 @@ def _run(call: Invocation) -> int:
         _check(call)
         if mode == "tui" and not (terminals[0] and terminals[2]):
             raise UsageError("the dashboard needs a terminal; --plain and --json do without")
-        session = _open(call, mode)
+        settings = _settings() if mode == "tui" else None
+        session = _open(call, mode, settings)
     except UsageError as error:
         _fail(str(error))
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
     try:
-        status = _show(session, call, mode)
+        status = _show(session, call, mode, settings)
     finally:
         session.close()
     if call.record is not None and not _record(session, call.record):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sage_tui.session.protocol import SessionWithPast
+    from sage_tui.settings import Settings
 
 
 SWITCH_INTERVAL = 0.0005
@@ -14,7 +15,7 @@ SWITCH_INTERVAL = 0.0005
 with Python's 5 ms a flood in the session's reader would make every key take some 200 ms."""
 
 
-def run_dashboard(session: SessionWithPast, *, exit_on_finish: bool = False) -> None:
+def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finish: bool = False) -> None:
     """Show a session until somebody quits; starts it, and has closed it when this returns.
 
     With `exit_on_finish` the dashboard leaves by itself once the run has ended.
@@ -22,4 +23,10 @@ def run_dashboard(session: SessionWithPast, *, exit_on_finish: bool = False) -> 
     from sage_tui.dashboard.app import SageApp
 
     sys.setswitchinterval(SWITCH_INTERVAL)
-    SageApp(session, exit_on_finish=exit_on_finish, heed_signals=True).run()
+    SageApp(
+        session,
+        interval=1 / settings.refresh,
+        exit_on_finish=exit_on_finish,
+        heed_signals=True,
+        settings=settings,
+    ).run()

@@ -30,6 +30,7 @@ from sage_tui.dashboard.messages import (
 )
 from sage_tui.dashboard.past_charts import PastCharts
 from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
+from sage_tui.dashboard.preferences import Preferences
 from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.call import call_detail, failure_of
@@ -48,10 +49,11 @@ from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
 from sage_tui.session.protocol import SessionWithPast
+from sage_tui.settings import Settings
 from sage_tui.state.views import OperatorView, SessionView
 
 
-class SageApp(ReplayKeys, TraceKeys, PastKeys, App[None]):
+class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM and SIGHUP end it as the key does.
@@ -91,6 +93,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, App[None]):
         interval: float = INTERVAL,
         exit_on_finish: bool = False,
         heed_signals: bool = False,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__()
         self.session: SessionWithPast = session
@@ -107,6 +110,8 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, App[None]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
+        self.settings = settings or Settings()
+        self._settings_problems = self.take_settings()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return look_variables(self.current_theme)
@@ -146,6 +151,8 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, App[None]):
         """The first frame is on the screen: start the session beside it."""
         self.run_worker(self.session.start, thread=True, group="session", name="start")
         self.feed.tick()
+        self.tell_problems(self._settings_problems)
+        self.theme_changed_signal.subscribe(self, lambda theme: self.theme_chosen(theme.name))
 
     def deliver(self, view: SessionView) -> None:
         """Hand a view to every screen that can be seen."""

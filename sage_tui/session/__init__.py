@@ -16,6 +16,8 @@ __all__ = [
     "Line",
     "LineSource",
     "Listener",
+    "Playable",
+    "Playback",
     "ReplaySession",
     "Session",
     "SessionError",
@@ -23,6 +25,7 @@ __all__ = [
     "SessionOptions",
     "SessionWithPast",
     "StopTimes",
+    "open_replay",
 ]
 
 _HOMES = {

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from sage_runtime.frozen import Frozen
 
+JOURNAL_LIMIT = 2 * 1024**3
+"""Bytes of a run's journal that are kept unless something else is asked for."""
+
 
 class SessionError(Exception):
     """A session that can't begin; the message says what is wrong and what to do."""
@@ -36,6 +39,6 @@ class SessionOptions(Frozen):
     reload: bool = True
     interactive: bool = True
     root: Path | None = None
-    journal_limit: int = 2 * 1024**3
+    journal_limit: int = JOURNAL_LIMIT
     keep_sessions: int = 20
     stop_times: StopTimes = StopTimes()

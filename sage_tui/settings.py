@@ -1,0 +1,244 @@
+"""Settings of the dashboard: a TOML file that people write, and in which the chosen theme is remembered.
+
+    theme = "sage-dark"
+    refresh = 10               # frames a second at most
+    watch = ["~/shared"]       # files and folders to watch beside the script's own
+    journal-limit = "2 GB"     # of one run on disk; beyond it the oldest part goes
+
+    [keys]                     # by the names that the command palette and the README list
+    "run.reload" = "ctrl+r"
+
+What can't be used is named with its file, line and reason; its default is used.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+FILE_NAME = "settings.toml"
+
+SLOWEST, FASTEST = 1, 30
+"""Frames a second that may be asked for."""
+
+LEAST_JOURNAL = 16 * 1024**2
+
+_UNITS = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the file that can't be used: its line from 1 (None: the whole file) and why."""
+
+    path: Path
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line is not None else f"{self.path}"
+        return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the file says, or the defaults. `refresh` is frames a second, `journal_limit` bytes a run.
+
+    `keys` maps names of bindings to keys, several with commas between. `lines` are the lines on which things stand.
+    """
+
+    path: Path | None = None
+    theme: str | None = None
+    refresh: float = 10.0
+    watch: tuple[Path, ...] = ()
+    journal_limit: int = 2 * 1024**3
+    keys: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def problem(self, name: str, reason: str) -> Problem:
+        """A problem with something that the file says, found by whoever uses it."""
+        return Problem(self.path or Path(FILE_NAME), self.lines.get(name), reason)
+
+
+def settings_path() -> Path:
+    """Where the file is, whether there is one or not: in the user's configuration folder of this platform."""
+    import platformdirs
+
+    return platformdirs.user_config_path("sage-tui", appauthor=False) / FILE_NAME
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a file; the defaults where there is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings(path)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+        return Settings(path, problems=(Problem(path, None, f"can't be read: {why}; the defaults are used"),))
+    return parse_settings(text, path)
+
+
+def parse_settings(text: str, path: Path) -> Settings:
+    """The settings in the text of a file."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line, reason = _toml_error(str(error), text)
+        return Settings(path, problems=(Problem(path, line, f"{reason}; the defaults are used"),))
+    found, lines = Settings(path), _lines(text)
+    problems: list[Problem] = []
+    for name, value in data.items():
+        take = _TAKERS.get(name, _unknown)
+        found, bad = take(found, name, value)
+        problems += (Problem(path, lines.get(where), reason) for where, reason in bad)
+    return replace(found, lines=lines, problems=tuple(problems))
+
+
+def with_theme(text: str, theme: str) -> str:
+    """The text of a settings file with another theme in it, all else as it was."""
+    line = f'theme = "{theme}"'
+    table = re.search(r"(?m)^[ \t]*\[", text)
+    head, rest = (text, "") if table is None else (text[: table.start()], text[table.start() :])
+    changed, count = re.subn(r"(?m)^[ \t]*theme[ \t]*=[ \t]*(\"[^\"\n]*\"|'[^'\n]*')", line, head, count=1)
+    if not count:
+        changed = f"{line}\n{head}"
+    return changed + rest
+
+
+def remember_theme(path: Path, theme: str) -> None:
+    """Write the theme into the settings file, which is made if there is none.
+
+    Raises:
+        OSError: it can't be written.
+        ValueError: what is there is no TOML, or would be none afterwards: it is left alone.
+    """
+    target = path.resolve()
+    try:
+        text = target.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    tomllib.loads(text)
+    changed = with_theme(text, theme)
+    if tomllib.loads(changed).get("theme") != theme:
+        raise ValueError("the theme's place was not found")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fd, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(changed)
+        if target.exists():
+            Path(part).chmod(target.stat().st_mode & 0o777)
+        Path(part).replace(target)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+# --- the parts -------------------------------------------------------------------------------------------------------
+
+
+_Bad = Sequence[tuple[str, str]]
+"""What can't be used: where it stands (a key of `_lines`) and why."""
+
+
+def _unknown(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
+    return settings, [(name, f"unknown setting {name}; there are {', '.join(_TAKERS)}")]
+
+
+def _theme(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
+    if not isinstance(value, str) or not value:
+        return settings, [(name, "theme is not the name of a theme; the usual one is used")]
+    return replace(settings, theme=value), ()
+
+
+def _refresh(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
+    if not _is_number(value) or not SLOWEST <= value <= FASTEST:
+        reason = f"refresh is not a number between {SLOWEST} and {FASTEST}; {settings.refresh:g} is used"
+        return settings, [(name, reason)]
+    return replace(settings, refresh=float(value)), ()
+
+
+def _watch(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        return settings, [(name, "watch is not a list of paths; none is used")]
+    folder = settings.path.parent if settings.path is not None else Path()
+    found = [folder / Path(one).expanduser() for one in value]
+    bad = [(name, f"watch: no such file or folder: {one}") for one in found if not one.exists()]
+    return replace(settings, watch=tuple(one for one in found if one.exists())), bad
+
+
+def _journal_limit(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
+    size = value if _is_number(value) else _bytes(value) if isinstance(value, str) else None
+    if size is None or not LEAST_JOURNAL <= size < math.inf:
+        return settings, [(name, 'journal-limit is no size of 16 MiB at least, such as "500 MB"; 2 GiB is used')]
+    return replace(settings, journal_limit=int(size)), ()
+
+
+def _keys(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
+    if not isinstance(value, dict):
+        return settings, [(name, "keys is not a table of names and keys")]
+    usable = {one: keys for one, keys in value.items() if isinstance(keys, str) and _are_keys(keys)}
+    bad = [
+        (f"keys.{one}", f'keys: {one} is not a key such as "ctrl+r" (or several, with commas); the usual one is used')
+        for one in value
+        if one not in usable
+    ]
+    return replace(settings, keys=usable), bad
+
+
+_TAKERS: Mapping[str, Callable[[Settings, str, Any], tuple[Settings, _Bad]]] = {
+    "theme": _theme,
+    "refresh": _refresh,
+    "watch": _watch,
+    "journal-limit": _journal_limit,
+    "keys": _keys,
+}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_keys(text: str) -> bool:
+    return all(key.strip() and not re.search(r"\s", key.strip()) for key in text.split(","))
+
+
+def _bytes(text: str) -> float | None:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?b)\s*", text, re.IGNORECASE)
+    unit = None if found is None else _UNITS.get(found[2].upper())
+    return None if found is None or unit is None else float(found[1]) * unit
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+_KEY_LINE = re.compile(r"[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|([\w.-]+))[ \t]*=")
+_TABLE_LINE = re.compile(r"[ \t]*\[[ \t]*([\w-]+)[ \t]*\]")
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The line of each setting, and of each key as `keys.NAME`."""
+    lines: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := _TABLE_LINE.match(line):
+            table = f"{found[1]}."
+            lines.setdefault(found[1], number)
+        elif found := _KEY_LINE.match(line):
+            lines.setdefault(table + next(name for name in found.groups() if name), number)
+    return lines
+
+
+def _toml_error(message: str, text: str) -> tuple[int | None, str]:
+    """The line and the reason in the message of `tomllib`."""
+    found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+    if found is None:
+        return None, f"not TOML: {message}"
+    return int(found[1]) if found[1] else max(1, len(text.splitlines())), f"not TOML: {message[: found.start()]}"
