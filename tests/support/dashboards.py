@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from support.showing import FakeSession
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from sage_tui.dashboard.app import SageApp
@@ -33,18 +35,25 @@ class Dashboard:
     async def frame(self) -> None:
         """One tick of the feed, painted."""
         self.app.feed.tick()
-        await self.pilot.pause()
-        await self.pilot.pause()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let every message be handled and painted; no clock is waited for."""
+        for _ in range(3):
+            await self.pilot.pause(0)
 
     async def press(self, *keys: str) -> None:
-        """Press keys, then show a frame."""
-        await self.pilot.press(*keys)
+        """Press keys, each once the one before is handled, then show a frame."""
+        for key in keys:
+            name = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
+            self.app.post_message(Key(name, key if len(key) == 1 else None))
+            await self.settle()
         await self.frame()
 
     async def closed(self) -> None:
         """Wait until the session is closed and the app knows it."""
         await asyncio.to_thread(self.session.closed.wait, 10)
-        await self.pilot.pause()
+        await self.settle()
 
     def text(self) -> str:
         """What is on the screen, without styles."""
@@ -67,6 +76,6 @@ async def open_dashboard(session: FakeSession, size: tuple[int, int] = (120, 36)
     app = SageApp(session, interval=0)
     async with app.run_test(size=size, notifications=True) as pilot:
         shown = Dashboard(app, pilot, session)
-        await pilot.pause()
+        await shown.settle()
         await shown.frame()
         yield shown
