@@ -18,8 +18,8 @@ class WayRow:
 
     step: Trace
     lines: str
-    last: bool
-    """Whether nothing more was told of what came out of it: a sink, a dropped record, or it is on its way."""
+    arrived: bool
+    """Whether this is the end of a way: no stream leads on from here."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,10 +53,10 @@ def way(steps: Sequence[Trace], edges: Sequence[EdgeInfo]) -> list[WayRow]:
             for target in targets.get(node.step.operator, ()):
                 slots[target].append(_Slot(node, value))
     roots = [node for node in nodes if not _adopted(node, slots[node.step.operator])]
-    rows: list[WayRow] = []
+    rows: list[tuple[Trace, str]] = []
     for root in roots:
         _write(root, "", "", rows)
-    return rows
+    return [WayRow(step, lines, step.operator not in targets) for step, lines in rows]
 
 
 def _targets(edges: Sequence[EdgeInfo]) -> Mapping[str, list[str]]:
@@ -92,10 +92,10 @@ def _below(node: _Node, ancestor: _Node) -> bool:
     return False
 
 
-def _write(node: _Node, lines: str, below: str, rows: list[WayRow]) -> None:
+def _write(node: _Node, lines: str, below: str, rows: list[tuple[Trace, str]]) -> None:
     """The rows of a step and of what came out of it: side ways are set in, the one that goes on is not."""
     while True:
-        rows.append(WayRow(node.step, lines, not node.children))
+        rows.append((node.step, lines))
         ends = [child for child in node.children if not child.children]
         goes_on = [child for child in node.children if child.children]
         if len(node.children) == 1:
@@ -109,5 +109,5 @@ def _write(node: _Node, lines: str, below: str, rows: list[WayRow]) -> None:
                 return
             node, lines, below = node.children[-1], f"{below}└ ", f"{below}  "
             continue
-        rows += (WayRow(child.step, f"{below}├ ", True) for child in side)
+        rows += ((child.step, f"{below}├ ") for child in side)
         node, lines = following, below

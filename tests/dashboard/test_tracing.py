@@ -14,6 +14,8 @@ from sage_tui.dashboard.app import SageApp
 from sage_tui.dashboard.screens.trace import TraceScreen
 from sage_tui.dashboard.traces import FollowedRecords, calls_of
 from sage_tui.dashboard.tracing import sources_of
+from sage_tui.dashboard.widgets.keys import KeyBar
+from sage_tui.dashboard.widgets.ways import difference
 
 Compare = Callable[..., bool]
 
@@ -81,7 +83,7 @@ async def test_t_on_a_source_follows_its_next_record() -> None:
         text = dashboard.text()
         assert "The way of #1 from HelloBatch" in text
         assert "'hello' → 'HELLO'" in text
-        assert "'HELLO'  taken" in text
+        assert "'HELLO'  ✓" in text
 
 
 async def test_t_at_a_sink_follows_its_sources_and_shows_what_has_reached_it() -> None:
@@ -188,3 +190,17 @@ def test_calls_are_found_by_their_numbers_even_if_some_were_left_out() -> None:
         lines.add(ServiceCall(id=number, pipeline="hello", service="s", method="m"))
     step = replace(steps(1, "x")[1], calls=(2, 3, 2997))
     assert [call.id for call in calls_of(step, lines)] == [3, 2997]
+
+
+def test_what_is_new_in_a_value_is_shown_without_what_is_not() -> None:
+    assert difference("{'letter': 7, 'topic': 'tea'}", "{'letter': 7, 'topic': 'tea', 'found': 3}") == "…, 'found': 3}"
+    assert difference("'hello'", "'HELLO'") == "'HELLO'"
+
+
+async def test_a_screen_may_be_closed_while_its_keys_change() -> None:
+    session = hello_session()
+    async with open_dashboard(session) as dashboard:
+        await dashboard.press("t")
+        keys = dashboard.app.screen.query_one(KeyBar)
+        await dashboard.press("escape")
+        keys._draw()

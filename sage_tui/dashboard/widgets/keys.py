@@ -30,20 +30,30 @@ class KeyBar(PaintedRow):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
+        if not self.is_attached:
+            return  # its screen was closed meanwhile
+        shown = [
+            (binding.key, self.app.get_key_display(binding), f" {binding.description}")
+            for _, binding, enabled, _ in self.screen.active_bindings.values()
+            if binding.show and enabled
+        ]
+        width = sum(fmt.cell_len(display + words) for _, display, words in shown)
+        gap = " " * (2 if width + 2 * len(shown) <= self.size.width else 1)
         spans: list[Span] = []
         self._places = []
         x = 1
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
-            if not binding.show or not enabled:
-                continue
-            key, words = self.app.get_key_display(binding), f" {binding.description}  "
-            spans += (Span(key, "key"), Span(words, "muted"))
-            width = fmt.cell_len(key + words)
-            self._places.append((x, x + width, binding.key))
-            x += width
+        for key, display, words in shown:
+            spans += (Span(display, "key"), Span(words, "muted"), Span(gap))
+            end = x + fmt.cell_len(display + words)
+            self._places.append((x, end, key))
+            x = end + len(gap)
+        spans = spans[:-1]
         if spans != self._spans:
             self._spans = spans
             self.refresh()
+
+    def on_resize(self) -> None:
+        self._draw()
 
     def set_note(self, note: str) -> None:
         """The words at the right, left out where the keys need the room."""

@@ -18,6 +18,9 @@ from sage_tui.dashboard.widgets.table import Column, Table
 from sage_tui.state import format as fmt
 from sage_tui.state.lineage import WayRow
 
+LEAST_ALIKE = 12
+"""Characters that two values begin with alike before the second is shown without them."""
+
 SHOWN = 300
 """Characters of a value that are made ready for the screen."""
 
@@ -165,6 +168,13 @@ def _calls(row: WayRow, width: int) -> Span:
     return Span(f"◇ {len(row.step.calls)}", "accent") if row.step.calls else Span("–", "muted")
 
 
+def difference(before: str, after: str) -> str:
+    """What is new in `after`, if the two begin alike: `…, 'found': 3}`."""
+    alike = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
+    start = after.rfind(", ", 0, alike + 2)
+    return f"…{after[start:]}" if start >= LEAST_ALIKE else after
+
+
 def _change(row: WayRow, width: int) -> list[Span]:
     """`before → after`: what changed is what matters, so a value that only passes is shown once."""
     step = row.step
@@ -173,16 +183,17 @@ def _change(row: WayRow, width: int) -> list[Span]:
     if step.before is None:
         spans = [Span(fmt.cut(after[0] if after else "", width), "strong")]
     elif not after:
-        end = "  taken" if row.last else ""
-        spans = [Span(fmt.cut(before, max(1, width - len(end)))), Span(end, "muted")]
+        end = Span("  ✓", "good") if row.arrived else Span(" → nothing", "muted")
+        spans = [Span(fmt.cut(before, max(1, width - len(end.text)))), end]
     elif after == [before]:
         spans = [Span(fmt.cut(before, max(1, width - 9))), Span("  passes", "good")]
     else:
         more = f" +{len(after) - 1}" if len(after) > 1 else ""
         room = max(4, width - 3 - len(more))
-        half = min(fmt.cell_len(before), max(room // 2, room - fmt.cell_len(after[0])))
+        changed = difference(before, after[0])
+        half = min(fmt.cell_len(before), max(room // 2, room - fmt.cell_len(changed)))
         first = fmt.cut(before, half)
-        second = fmt.cut(after[0], max(1, room - fmt.cell_len(first)))
+        second = fmt.cut(changed, max(1, room - fmt.cell_len(first)))
         spans = [Span(first, "muted"), Span(" → ", "muted"), Span(second, "strong"), Span(more, "accent")]
     used = sum(fmt.cell_len(one.text) for one in spans)
     return [*spans, Span(" " * max(0, width - used))]
