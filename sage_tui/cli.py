@@ -33,6 +33,7 @@ examples:
   sage-tui --plain pipeline.py           just the script's output, then a summary on stderr
   sage-tui --json pipeline.py | jq .     every event of the run, one JSON object a line
   sage-tui --record run.sagerun pipeline.py
+  sage-tui --demo                        see all of it at work, without a script of yours
   sage-tui run.sagerun                   replay a recording, or a session's folder
 
 exit status:
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="sage-tui",
-        usage="sage-tui [OPTIONS] FILE [ARGUMENTS]...",
+        usage="sage-tui [OPTIONS] FILE [ARGUMENTS]...\n       sage-tui --demo",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -72,8 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     to_run = parser.add_argument_group("what to run")
-    to_run.add_argument("file", metavar="FILE", help="a pipeline script, a recording (.sagerun) or a session's folder")
+    to_run.add_argument(
+        "file", metavar="FILE", nargs="?", help="a pipeline script, a recording (.sagerun) or a session's folder"
+    )
     to_run.add_argument("arguments", metavar="ARGUMENTS", nargs="*", default=[], help="the script's own, its sys.argv")
+    to_run.add_argument("--demo", action="store_true", help="in place of FILE: a pipeline that comes with sage-tui")
     what = parser.add_argument_group("how to show it", "by default the dashboard in a terminal, otherwise plain")
     mode = what.add_mutually_exclusive_group()
     mode.add_argument("--tui", dest="mode", action="store_const", const="tui", help="the dashboard")
@@ -172,6 +176,14 @@ def parse(argv: Sequence[str]) -> Invocation:
     parser = _parser()
     ours, script = _split(argv, parser)
     found = parser.parse_args(ours)
+    if found.demo and found.file is not None:
+        parser.error("--demo takes the place of FILE")
+    if not found.demo and found.file is None:
+        parser.error("the following arguments are required: FILE")
+    if found.demo:
+        from sage_tui.demo import demo_script
+
+        found.file = demo_script()
     return Invocation(
         file=Path(found.file),
         arguments=tuple(script),
