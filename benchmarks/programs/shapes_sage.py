@@ -1,0 +1,97 @@
+"""Other shapes of pipelines, era 1: `python shapes_sage.py RECORDS RESULT SHAPE`; the result is seconds.
+
+SHAPE: row (ten operators), fan (one source, ten sinks), shuffle (keyed, four replicas), join, blocking (eight replicas
+that sleep 10 ms a record).
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from sage.core.api.function.batch_function import BatchFunction
+from sage.core.api.function.join_function import BaseJoinFunction
+from sage.core.api.function.keyby_function import KeyByFunction
+from sage.core.api.function.map_function import MapFunction
+from sage.core.api.function.sink_function import SinkFunction
+from sage.core.api.local_environment import LocalEnvironment
+
+RECORDS, SHAPE = int(sys.argv[1]), sys.argv[3]
+seen = 0
+
+
+class Numbers(BatchFunction):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.next = 0
+
+    def execute(self):
+        number = self.next
+        if number >= RECORDS:
+            return None
+        self.next = number + 1
+        return number
+
+
+class Increment(MapFunction):
+    def execute(self, value):
+        return value + 1
+
+
+class Sleep(MapFunction):
+    def execute(self, value):
+        time.sleep(0.01)
+        return value
+
+
+class Key(KeyByFunction):
+    def execute(self, value):
+        return value & 63
+
+
+class Key4(KeyByFunction):
+    def execute(self, value):
+        return value
+
+
+class Pair(BaseJoinFunction):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.waiting = {}
+
+    def execute(self, payload, key, tag):
+        if key in self.waiting:
+            return [(self.waiting.pop(key), payload)]
+        self.waiting[key] = payload
+        return []
+
+
+class Count(SinkFunction):
+    def execute(self, value):
+        global seen
+        seen += 1
+
+
+def build(environment):
+    source = environment.from_batch(Numbers)
+    if SHAPE == "row":
+        for _ in range(8):
+            source = source.map(Increment)
+        source.sink(Count)
+    elif SHAPE == "fan":
+        for _ in range(10):
+            source.sink(Count)
+    elif SHAPE == "shuffle":
+        source.keyby(Key).map(Increment, parallelism=4).sink(Count)
+    elif SHAPE == "join":
+        other = environment.from_batch(Numbers)
+        source.keyby(Key4).connect(other.keyby(Key4)).join(Pair).sink(Count)
+    else:
+        source.map(Sleep, parallelism=8).sink(Count)
+
+
+environment = LocalEnvironment("shapes")
+build(environment)
+began = time.perf_counter()
+environment.submit(autostop=True)
+seconds = time.perf_counter() - began
+Path(sys.argv[2]).write_text(str(seconds))
