@@ -29,6 +29,7 @@ from sage_tui.dashboard.messages import (
     StepOpened,
 )
 from sage_tui.dashboard.past_charts import PastCharts
+from sage_tui.dashboard.noticing import Noticing
 from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
 from sage_tui.dashboard.preferences import Preferences
 from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
@@ -44,7 +45,7 @@ from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.dashboard.screens.service import ServiceScreen
 from sage_tui.dashboard.screens.trace import step_detail
 from sage_tui.dashboard.sources import SourceColours
-from sage_tui.dashboard.theme import DARK, LIGHT, look_variables
+from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
 from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
@@ -52,6 +53,9 @@ from sage_tui.session.protocol import SessionWithPast
 from sage_tui.settings import Settings
 from sage_tui.state.views import OperatorView, SessionView
 
+
+NOTICE_SECONDS = 5.0
+"""How long something that is only good to know stays on the screen."""
 
 class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
@@ -109,8 +113,10 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         self._phase = ""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
+        self._noticing = Noticing()
         self.theme = DARK.name
         self.settings = settings or Settings()
+        self.register_theme(CLEAR)
         self._settings_problems = self.take_settings()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -163,6 +169,8 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         self._notify(view)
         playing = view.replay is not None and view.replay.playing
         phase = f"{view.current.run} {view.current.phase} {view.live} {view.held} {playing}"
+        for words in self._noticing.look(view):
+            self.notify(words, timeout=NOTICE_SECONDS, markup=False)
         if phase != self._phase:
             self._phase = phase
             self.refresh_bindings()

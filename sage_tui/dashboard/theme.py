@@ -1,4 +1,4 @@
-"""Our two themes, and the colours that our widgets need beyond those of a Textual theme.
+"""Our themes, and the colours that our widgets need beyond those of a Textual theme.
 
 Widgets name *looks* (`paint.LOOKS`); each look takes its colour from a variable `$look-…` that every theme, Textual's
 own included, has through `look_variables`. Nothing is told by colour alone: a glyph, a word or a number says it too.
@@ -80,6 +80,49 @@ LIGHT = Theme(
     },
 )
 """The same on white, with text colours dark enough for it."""
+
+CLEAR = Theme(
+    name="sage-clear",
+    primary="#56b4e9",
+    secondary="#cc9ac4",
+    accent="#f0e442",
+    warning="#f0e442",
+    error="#f0626b",
+    success="#56b4e9",
+    foreground="#e6ebee",
+    background="#0f1418",
+    surface="#151c21",
+    panel="#1d262c",
+    dark=True,
+    variables={
+        "border": "#56b4e9",
+        "border-blurred": "#3a4850",
+        "block-cursor-background": "#233a4a",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#1d262c",
+        "block-cursor-blurred-foreground": "#e6ebee",
+        "footer-background": "#151c21",
+        "footer-key-foreground": "#56b4e9",
+        "footer-description-foreground": "#a5b1b8",
+        "scrollbar": "#3a4850",
+        "scrollbar-hover": "#50636d",
+        "scrollbar-active": "#56b4e9",
+        "scrollbar-background": "#0f1418",
+        "scrollbar-background-hover": "#0f1418",
+        "scrollbar-background-active": "#0f1418",
+        "look-muted": "#98a5ac",
+        "look-faint": "#55646d",
+        **{
+            f"look-source-{i}": colour
+            for i, colour in enumerate(
+                ("#56b4e9", "#e69f00", "#cc9ac4", "#f0e442", "#3fc9a0", "#ff8548", "#b9dcf5", "#c7c7c7")
+            )
+        },
+    },
+)
+"""Blue, yellow and a pale red in place of green, amber and red, after Okabe and Ito's palette: good, warning and bad
+differ in hue and in brightness for every kind of colour blindness."""
 
 SOURCE_COLOURS = 8
 """How many colours tell the sources of lines apart; further sources share them."""
