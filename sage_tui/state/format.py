@@ -10,9 +10,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-
-from rich.cells import cell_len as cell_len  # re-exported: one measure of width for all panes
-from rich.cells import set_cell_size
+from functools import cache
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
@@ -135,6 +133,7 @@ TAB = 8
 """Cells between tab stops."""
 
 
+@cache
 def _escapes() -> dict[int, str]:
     table = {code: chr(0x2400 + code) for code in range(0x20) if code != 0x09}
     table[0x7F] = "␡"
@@ -148,13 +147,13 @@ def _escapes() -> dict[int, str]:
     return table
 
 
-_ESCAPES = _escapes()
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x00-\x1f\x7f-\xa0\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u206f"
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
 _MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
-_STACK = re.compile(f"({_MARKS}{{4}}){_MARKS}+")
+_STACK = f"({_MARKS}{{4}}){_MARKS}+"
+_compiled = cache(re.compile)  # when first needed: most text is plain, and compiling these takes milliseconds
 
 
 def clean(text: str) -> str:
@@ -166,11 +165,20 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    if _UNSAFE.search(text):
-        text = text.translate(_ESCAPES)
+    if _compiled(_UNSAFE).search(text):
+        text = text.translate(_escapes())
         if "\t" in text:
             text = _expand_tabs(text)
-    return _STACK.sub(r"\1", text)
+    return _compiled(_STACK).sub(r"\1", text)
+
+
+def cell_len(text: str) -> int:
+    """The terminal cells that a text takes."""
+    if text.isascii() and text.isprintable():
+        return len(text)
+    from rich.cells import cell_len as measured
+
+    return measured(text)
 
 
 def _expand_tabs(text: str) -> str:
@@ -189,6 +197,8 @@ def cut(text: str, cells: int) -> str:
         return text
     if cells <= 0:
         return ""
+    from rich.cells import set_cell_size
+
     return set_cell_size(text, cells - 1).rstrip(" ") + "…"
 
 
