@@ -18,6 +18,7 @@ from textual.command import Provider
 from textual.screen import Screen
 
 from sage_runtime.events import Notice, Pause, Resume, ServiceCall
+from sage_tui.dashboard.baselines import Baselines
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import (
@@ -105,6 +106,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         self.colours = SourceColours()
         self.finder = RunLinesFinder(session)
         self.past = PastCharts(session, self._aside)
+        self.baselines = Baselines(session, self._aside)
         self.feed = Feed(self, session, self.deliver, interval)
         self._exit_on_finish = exit_on_finish
         self._heed_signals = heed_signals
@@ -123,7 +125,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         return look_variables(self.current_theme)
 
     def get_default_screen(self) -> Screen[None]:
-        return MainScreen(self.session, self.finder, self.colours)
+        return MainScreen(self.session, self.finder, self.colours, self.baselines)
 
     # --- the session -----------------------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ def entries(app: SageApp) -> Iterator[Entry]:
             yield Entry(f"Go to {label}", f"{number}", partial(screen.action_pane, name))
         yield Entry("Zoom", "z: give the pane all the room, or restore the others", screen.action_zoom)
     yield Entry("Charts", "c: rates, latency and queues over time", app.action_charts)
+    yield Entry("Runs", "v: all runs, what was edited, and whether it helped", app.action_runs)
     yield Entry("Theme", "change the colours", app.action_change_theme)
     yield Entry("Help", "?: what is where and which key does what", app.action_help)
     yield Entry("Screenshot", "save the screen as an SVG file", app.deliver_screenshot)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding, BindingType
 
 from sage_tui.dashboard.screens.charts import ChartsScreen
+from sage_tui.dashboard.screens.runs import RunsScreen
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
 
 PAST_BINDINGS: tuple[BindingType, ...] = (
     Binding("c", "charts", "Charts", show=False, tooltip="Rates, latency and queues over time", id="charts"),
+    Binding("v", "runs", "Runs", show=False, tooltip="All runs, what was edited, and whether it helped", id="runs"),
 )
 
 
 class PastKeys:
     """A part of the app: the actions of `PAST_BINDINGS`."""
 
+    session: Any
     past: PastCharts
     screen: Any
 
@@ -28,7 +32,16 @@ class PastKeys:
         """Put a screen over the others, and fill it."""
         raise NotImplementedError
 
+    def _aside(self, task: Callable[[], None]) -> None:
+        """Do something that takes a moment on another thread."""
+        raise NotImplementedError
+
     def action_charts(self) -> None:
         """Show the run over time."""
         if not isinstance(self.screen, ChartsScreen):
             self._open(ChartsScreen(self.past))
+
+    def action_runs(self) -> None:
+        """Show all runs."""
+        if not isinstance(self.screen, RunsScreen):
+            self._open(RunsScreen(self.session, self._aside))

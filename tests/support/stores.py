@@ -8,6 +8,7 @@ from itertools import pairwise
 from support.showing import NOON, FakeSession, edge, operator, run_view, service, session_view
 
 from sage_runtime.events import Failure, Latency, ServiceCall, bucket_of, replace
+from sage_tui.session.versions import FileChange
 from sage_tui.state.latency import of_buckets
 from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
 
@@ -159,4 +160,58 @@ def charted_session() -> FakeSession:
         session.past[3, key, "minute"] = charts(1.0, 35.0, 35, level=level, late=0.3)
         session.past[3, key, "five_minutes"] = charts(5.0, 35.0, 7, level=level, late=0.3)
         session.past[3, key, "whole"] = charts(1.0, 35.0, 35, level=level, late=0.3)
+    return session
+
+
+EDIT = FileChange(
+    "qa.py",
+    "changed",
+    (
+        "@@ -28,7 +28,8 @@",
+        " class VectorStore:",
+        "     def search(self, query, top_k=3):",
+        "-        scores = [self.score(query, passage) for passage in self.passages]",
+        "-        return sorted(scores)[:top_k]",
+        "+        scores = self.index @ self.embed(query)",
+        "+        best = scores.argpartition(-top_k)[-top_k:]",
+        "+        return [self.passages[i] for i in best]",
+        " ",
+    ),
+    3,
+    2,
+)
+
+
+def edited_session() -> FakeSession:
+    """`charted_session` as its fourth run: the third one failed at once, the edit before it made a service faster."""
+    session = charted_session()
+    run = replace(session.view.shown, run=4)
+    session.view = replace(
+        session.view,
+        current=run,
+        shown=run,
+        runs=(
+            RunSummary(1, "start", (), "finished", NOON - 300, 140.0, 0, 1, 7_020),
+            RunSummary(2, "reload", ("/work/qa.py",), "stopped", NOON - 90, 80.0, 3, 2, 4_032),
+            RunSummary(3, "reload", ("/work/qa.py", "/work/store.py"), "failed", NOON - 9, 0.6, 1, 3, 0, 1),
+            RunSummary(4, "reload", ("/work/qa.py",), "running", NOON, 35.0, 4, 4, 2_520),
+        ),
+    )
+    session.earlier = {2: replace(run, run=2), 1: replace(run, run=1), 3: run_view(3, phase="failed")}
+    keys = (None, *(o.key for o in run.pipelines[0].operators), "qa/vector_store")
+    for n, key in enumerate(keys):
+        level = 1.0 + n / 4
+        slow = 0.66 if n in (0, 2, 6) else 1.01
+        session.past[4, key, "whole"] = charts(1.0, 35.0, 35, level=level)
+        session.past[2, key, "whole"] = charts(1.0, 80.0, 80, level=level * slow, late=0.6 if n == 2 else 0.0)
+        session.past[1, key, "whole"] = charts(2.0, 140.0, 70, level=level)
+        session.past[4, key, "minute"] = session.past[3, key, "minute"]
+    session.edits = {
+        (4, 2): (EDIT,),
+        (4, 3): (EDIT,),
+        (2, 1): (),
+        (3, 2): (FileChange("store.py", "new", ("@@ -0,0 +1 @@", "+import nunpy"), 1, 0),),
+    }
+    for (_, channel), lines in list(session.channels.items()):
+        session.channels[4, channel] = lines
     return session

@@ -30,6 +30,7 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("1 … 6", "go to a pane; tab and shift+tab go to the next and the one before"),
             ("z", "zoom the pane; again restores"),
             ("enter", "open what is under the cursor: operator, service, call, failure, line"),
+            ("v", "versions: all runs, what was edited between two, and whether it helped"),
             ("c", "charts of the run, of each operator and service; w widens the window"),
             ("ctrl+p", "all commands, themes too"),
         ),

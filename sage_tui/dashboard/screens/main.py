@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from sage_runtime.events import Input as InputLine
 from sage_tui.dashboard.arrangement import PANES, Wanted
+from sage_tui.dashboard.baselines import Baselines
 from sage_tui.dashboard.messages import OperatorSelected, PaneChosen
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.sources import SourceColours
@@ -48,14 +49,16 @@ class MainScreen(Screen[None]):
         Binding("z", "zoom", "Zoom", tooltip="Give this pane all the room, or restore the others", id="pane.zoom"),
     ]
 
-    def __init__(self, session: SessionLike, finder: RunLinesFinder, colours: SourceColours) -> None:
+    def __init__(
+        self, session: SessionLike, finder: RunLinesFinder, colours: SourceColours, baselines: Baselines
+    ) -> None:
         super().__init__()
         self._session = session
         self._colours = colours
         self._view: SessionView | None = None
         self.graph = GraphPane()
-        self.operators = OperatorsPane()
-        self.calls = CallsPane(colours, finder)
+        self.operators = OperatorsPane(baselines)
+        self.calls = CallsPane(colours, finder, baselines)
         self.board = Board(
             [
                 self.graph,

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from sage_tui.dashboard.baselines import NOTHING, Baselines, Changes, change_span
 from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.dashboard.paint import Span
 from sage_tui.dashboard.present import CallPresenter
@@ -17,6 +18,7 @@ from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.widgets.line_pane import LinePane
 from sage_tui.dashboard.widgets.table import Column, Table
 from sage_tui.state import format as fmt
+from sage_tui.state.comparison import NO_CHANGE
 from sage_tui.state.views import MethodView, ServiceView, SessionView
 
 LEAST_LINES = 3
@@ -85,8 +87,10 @@ class CallsPane(LinePane):
         ),
     ]
 
-    def __init__(self, colours: SourceColours, finder: RunLinesFinder) -> None:
+    def __init__(self, colours: SourceColours, finder: RunLinesFinder, baselines: Baselines) -> None:
         super().__init__(CallPresenter(colours), finder)
+        self._baselines = baselines
+        self._changes = NOTHING
         self.table: Table[MethodRow] = Table(COLUMNS)
         self._rows: dict[str, MethodRow] = {}
 
@@ -96,6 +100,7 @@ class CallsPane(LinePane):
             yield from super().compose()
 
     def show_view(self, view: SessionView) -> None:
+        self._show_changes(self._baselines.changes(view))
         self.table.show_rows(self._method_rows(view))
         self._divide()
         super().show_view(view)
@@ -112,6 +117,21 @@ class CallsPane(LinePane):
                     rows[key] = old if old is not None and same else MethodRow(service, method)
         self._rows = rows
         return list(rows.items())
+
+    def _show_changes(self, changes: Changes) -> None:
+        """Have a column for what differs from the run before, while there is one."""
+        if changes is self._changes:
+            return
+        if changes.run != self._changes.run:
+            column: Column[MethodRow] = Column(f"vs #{changes.run}", 8, self._change, align="left", rank=4)
+            self.table.set_columns(COLUMNS if changes.run is None else (*COLUMNS[:3], column, *COLUMNS[3:]))
+        self._changes = changes
+        self.table.refresh()
+
+    def _change(self, row: MethodRow, width: int) -> Span:
+        if row.method is not None and row.method is not row.service.methods[0]:
+            return Span("")  # it is the service that is compared
+        return change_span(self._changes.by_key.get(row.service.key, NO_CHANGE))
 
     def _divide(self) -> None:
         """Give the table as many rows as it needs, while enough are left for the calls."""

@@ -11,7 +11,7 @@ from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
 from sage_tui.state import format as fmt
 from sage_tui.state.views import RunView, SessionView
 
-_PHASES: Mapping[str, tuple[str, str]] = {
+PHASES: Mapping[str, tuple[str, str]] = {
     "starting": ("○", "accent"),
     "running": ("●", "good"),
     "paused": ("‖", "warn"),
@@ -20,6 +20,7 @@ _PHASES: Mapping[str, tuple[str, str]] = {
     "failed": ("✗", "bad"),
     "stopped": ("■", "muted"),
 }
+"""Glyph and look of a run's phase."""
 
 ENDED = ("finished", "failed", "stopped")
 """The phases of a run that is over."""
@@ -32,7 +33,7 @@ def state_words(view: SessionView, closing: bool = False) -> Span:
         return Span("○ STOPPING…", "warn")
     if view.reloading:
         return Span("○ RELOADING", "accent")
-    glyph, look = _PHASES.get(run.phase, ("○", "muted"))
+    glyph, look = PHASES.get(run.phase, ("○", "muted"))
     word = run.phase.upper()
     if run.phase == "failed" and run.signal:
         word = f"KILLED ({fmt.clean(run.signal)})"

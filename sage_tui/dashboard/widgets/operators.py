@@ -5,12 +5,14 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from sage_tui.dashboard.baselines import NOTHING, Baselines, Changes, change_span
 from sage_tui.dashboard.messages import OperatorOpened, OperatorSelected
 from sage_tui.dashboard.paint import Span
 from sage_tui.dashboard.widgets.load import load, load_span, state_span
 from sage_tui.dashboard.widgets.pane import Pane
 from sage_tui.dashboard.widgets.table import Column, Group, Table
 from sage_tui.state import format as fmt
+from sage_tui.state.comparison import NO_CHANGE
 from sage_tui.state.views import OperatorView, RunView, SessionView
 
 
@@ -82,9 +84,11 @@ class OperatorsPane(Pane):
     label = "Operators"
     short = "Ops"
 
-    def __init__(self) -> None:
+    def __init__(self, baselines: Baselines) -> None:
         super().__init__()
         self.table: Table[OperatorView] = Table(COLUMNS, "No operators yet")
+        self._baselines = baselines
+        self._changes = NOTHING
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -94,7 +98,21 @@ class OperatorsPane(Pane):
         return self.table
 
     def show_view(self, view: SessionView) -> None:
+        self._show_changes(self._baselines.changes(view))
         self.table.show_rows(operator_rows(view.shown))
+
+    def _show_changes(self, changes: Changes) -> None:
+        """Have a column for what differs from the run before, while there is one."""
+        if changes is self._changes:
+            return
+        if changes.run != self._changes.run:
+            column: Column[OperatorView] = Column(f"vs #{changes.run}", 8, self._change, align="left", rank=5)
+            self.table.set_columns(COLUMNS if changes.run is None else (*COLUMNS[:4], column, *COLUMNS[4:]))
+        self._changes = changes
+        self.table.refresh()
+
+    def _change(self, operator: OperatorView, width: int) -> Span:
+        return change_span(self._changes.by_key.get(operator.key, NO_CHANGE))
 
     def copied(self) -> str | None:
         operator = self.table.current()

@@ -82,6 +82,12 @@ class Table(Painted, Generic[Row], can_focus=True):
         self._widths: tuple[int, ...] = ()
         self._gap = GAP
 
+    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Show these columns from now on."""
+        self.columns = tuple(columns)
+        self._widths = ()
+        self.refresh()
+
     # --- rows ----------------------------------------------------------------------------------------------------
 
     def show_rows(self, rows: Sequence[tuple[str, Row | Group]]) -> None:

@@ -1,0 +1,134 @@
+"""How each operator and service does against the run before at the same age."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from sage_runtime.frozen import Frozen
+from sage_tui.dashboard.paint import Span as Text
+from sage_tui.state import format as fmt
+from sage_tui.state.comparison import NO_CHANGE, Change, change, measure
+from sage_tui.state.series import Span
+from sage_tui.state.views import Charts, RunView, SessionView
+
+TRIED = 4
+"""Earlier runs that are looked at for one that has submitted a pipeline."""
+
+MOST_KEYS = 300
+"""Operators and services that are compared."""
+
+
+class RunSource(Protocol):
+    """What comparisons need of a session. All but `charts` takes a moment."""
+
+    def charts(self, key: str | None, span: Span) -> Charts | None:
+        """The past in the shown run."""
+        ...
+
+    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
+        """The past in any run."""
+        ...
+
+    def run_view(self, run: int) -> RunView | None:
+        """A run as it is, or was in the end."""
+        ...
+
+
+class Changes(Frozen):
+    """What differs from run `run` (None: there is nothing to compare with), by key of operator or service."""
+
+    run: int | None
+    by_key: Mapping[str, Change]
+
+
+NOTHING = Changes(None, {})
+
+
+class Baselines:
+    """Compares the shown run with the one before. The dashboard's thread uses it.
+
+    Args:
+        source: the session.
+        aside: has a function called on another thread.
+    """
+
+    def __init__(self, source: RunSource, aside: Callable[[Callable[[], None]], object]) -> None:
+        self._source = source
+        self._aside = aside
+        self._asked = 0
+        self._before: tuple[int, int, Mapping[str, Charts]] | None = None
+        self._at: tuple[int, int, int] | None = None
+        self._changes = NOTHING
+
+    def changes(self, view: SessionView) -> Changes:
+        """What differs now; the identical object while nothing changed."""
+        run = view.shown
+        if self._asked != run.run:
+            self._asked, self._before, self._changes = run.run, None, NOTHING
+            earlier = [one.run for one in view.runs if one.run < run.run][-TRIED:]
+            if earlier:
+                self._aside(lambda: self._read(run.run, earlier))
+        before = self._before
+        if before is None or before[0] != run.run:
+            return self._changes
+        at = (run.run, int(run.elapsed), len(run.pipelines))
+        if at != self._at:
+            self._at = at
+            found = Changes(before[1], self._compare(run, before[2]))
+            if found != self._changes:
+                self._changes = found
+        return self._changes
+
+    def _read(self, run: int, earlier: list[int]) -> None:
+        """On another thread: the past of the latest earlier run that has submitted a pipeline."""
+        for number in reversed(earlier):
+            view = self._source.run_view(number)
+            if view is None or not view.pipelines:
+                continue
+            pasts = {key: self._source.run_charts(number, key, "whole") for key in keys_of(view)}
+            self._before = run, number, {key: past for key, past in pasts.items() if past is not None}
+            return
+
+    def _compare(self, run: RunView, before: Mapping[str, Charts]) -> Mapping[str, Change]:
+        found = {}
+        for key in keys_of(run):
+            old, now = before.get(key), self._source.charts(key, "whole")
+            if old is None or now is None:
+                continue
+            age = now.rate.end
+            then, here = measure(old, age), measure(now, age)
+            if then is not None and here is not None:
+                differs = change(here, then)
+                if differs is not NO_CHANGE:
+                    found[key] = differs
+        return found
+
+
+def keys_of(run: RunView) -> list[str]:
+    """The operators and services of a run."""
+    keys = []
+    for pipeline in run.pipelines:
+        keys += [operator.key for operator in pipeline.operators]
+        keys += [service.key for service in pipeline.services]
+    return keys[:MOST_KEYS]
+
+
+def share_span(share: float | None, *, more_is_good: bool = True) -> Text:
+    """`▲ 12%` or `▼ 8%`; nothing where nothing changed."""
+    if share is None:
+        return Text("")
+    percent = min(9999, round(abs(share) * 100))
+    return Text(f"{'▲' if share > 0 else '▼'} {percent}%", "good" if (share > 0) is more_is_good else "warn")
+
+
+def change_span(found: Change) -> Text:
+    """The change that matters most, in nine cells: new failures, the rate, else the 95th percentile."""
+    if found.errors > 0:
+        return Text(f"✗ +{fmt.count(found.errors)}", "bad")
+    if found.rate is not None:
+        return share_span(found.rate)
+    if found.p95 is not None:
+        text, look = share_span(found.p95, more_is_good=False)
+        return Text(f"p95 {text.replace(' ', '')}", look)
+    return Text(f"✗ -{fmt.count(-found.errors)}", "good") if found.errors else Text("")
