@@ -30,6 +30,10 @@ AT_ONCE = 250
 """Events that are folded before whoever asks gets a turn."""
 
 
+BREATH = 0.0005
+"""Seconds between two such portions, in which others get the lock."""
+
+
 class Playback:
     """The runs of a recording, one at a time and at any moment of it (a `SessionWithPast` that is `Playable`).
 
@@ -149,6 +153,8 @@ class Playback:
                     continue
             if self._reached:
                 self._summarise(unknown.pop(0))
+            else:
+                time.sleep(BREATH)
 
     def _summarise(self, number: int) -> None:
         """Learn what the line of another run in the list of runs says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -43,11 +42,10 @@ class Playhead:
         self.complete = last.state.finished is not None
         self._checkpoints: list[_Checkpoint] = []
         self._since_checkpoint = 0
-        self.state = RunState(number)
-        self._t = -math.inf
+        self.state = last.state
+        self._t = last.t
         self._events: Iterator[tuple[bytes, Event, Position]] = iter(())
         self._next: tuple[Event, Position] | None = None
-        self._go_back(self.begin)
 
     def move(self, moment: float, most: int) -> bool:
         """Fold towards a moment, `most` events at once; whether it is reached."""
