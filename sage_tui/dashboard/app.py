@@ -29,8 +29,8 @@ from sage_tui.dashboard.messages import (
     SessionClosed,
     StepOpened,
 )
-from sage_tui.dashboard.past_charts import PastCharts
 from sage_tui.dashboard.noticing import Noticing
+from sage_tui.dashboard.past_charts import PastCharts
 from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
 from sage_tui.dashboard.preferences import Preferences
 from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
@@ -54,9 +54,9 @@ from sage_tui.session.protocol import SessionWithPast
 from sage_tui.settings import Settings
 from sage_tui.state.views import OperatorView, SessionView
 
-
 NOTICE_SECONDS = 5.0
 """How long something that is only good to know stays on the screen."""
+
 
 class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
@@ -113,12 +113,12 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         self._leaving = False
         self._noticed: tuple[int, int] = (0, 0)
         self._phase = ""
+        self._noticing = Noticing()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self._noticing = Noticing()
+        self.register_theme(CLEAR)
         self.theme = DARK.name
         self.settings = settings or Settings()
-        self.register_theme(CLEAR)
         self._settings_problems = self.take_settings()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -169,10 +169,10 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
             if isinstance(screen, MainScreen | OperatorScreen | DeckScreen):
                 screen.show_view(view, self._leaving)
         self._notify(view)
-        playing = view.replay is not None and view.replay.playing
-        phase = f"{view.current.run} {view.current.phase} {view.live} {view.held} {playing}"
         for words in self._noticing.look(view):
             self.notify(words, timeout=NOTICE_SECONDS, markup=False)
+        playing = view.replay is not None and view.replay.playing
+        phase = f"{view.current.run} {view.current.phase} {view.live} {view.held} {playing}"
         if phase != self._phase:
             self._phase = phase
             self.refresh_bindings()
