@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 MIN_CAPACITY = 64
-MAX_CAPACITY = 4096
+MAX_CAPACITY = 8192
 """Records in a lane from which on its producers wait: the fewer, the slower the consumer (`Lane.fit`).
 
 Producers look after each batch, and take batches no larger than that, so a lane may hold as many again.
