@@ -324,6 +324,9 @@ def _keep_standard_descriptors() -> None:
                     os.close(writing)
             else:
                 os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # as Python has it where the descriptor was closed
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - pathlib is loaded later
 
 
 def _fail(message: str) -> NoReturn:

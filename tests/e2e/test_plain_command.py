@@ -269,6 +269,13 @@ def test_a_closed_stdout_from_the_start_is_status_141(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (141, b"")
 
 
+def test_a_closed_stderr_changes_nothing(tmp_path: Path) -> None:
+    script = written(tmp_path, "flow.py", "import sys\nprint('x')\nsys.exit(3)")
+    command = f"'{sys.executable}' -m sage_tui --plain '{script}' 2>&-"
+    run = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, timeout=30, check=False, cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (3, b"x\n")
+
+
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
