@@ -111,7 +111,7 @@ class Send(SinkFunction):
 
     def execute(self, question):
         again = "" if question["rounds"] == 1 else f"  ({question['rounds']} rounds)"
-        print(f"to {question['from']:<16} {question['answer']}{again}")
+        print(f"{question['from']}: {question['answer']}{again}")
 
 
 class Library(BaseService):
