@@ -24,6 +24,9 @@ from sage_runtime.graph import Graph, GraphError
 if TYPE_CHECKING:
     from sage_runtime.engine.runtime import Runtime
 
+SIGNAL_SECONDS = 0.5
+"""How late a signal may reach a thread that waits for a job."""
+
 LET_GO_SECONDS = 1.0
 """After the sources were closed, how long one that is inside user code is waited for before its stream is ended."""
 
@@ -111,6 +114,9 @@ class Job:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end (seconds at most); false if it still runs."""
+        while timeout is None:  # an untimed wait misses a signal that arrives just before it begins
+            if self._ended.wait(SIGNAL_SECONDS):
+                return True
         return self._ended.wait(timeout)
 
     def close_sources(self) -> None:

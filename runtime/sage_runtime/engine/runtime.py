@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from sage_runtime.engine.gate import Gate
-from sage_runtime.engine.job import Job
+from sage_runtime.engine.job import SIGNAL_SECONDS, Job
 from sage_runtime.events import Event
 from sage_runtime.graph import Graph
 
@@ -133,7 +133,13 @@ class Runtime:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every job has ended (seconds at most); false if some still runs."""
         with self._changed:
-            return self._changed.wait_for(lambda: all(job.ended for job in self.jobs), timeout)
+            while timeout is None:
+                if self._changed.wait_for(self._all_ended, SIGNAL_SECONDS):
+                    return True
+            return self._changed.wait_for(self._all_ended, timeout)
+
+    def _all_ended(self) -> bool:
+        return all(job.ended for job in self.jobs)
 
     def job_ended(self, job: Job) -> None:
         """A job has published its last event."""
