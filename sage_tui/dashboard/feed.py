@@ -62,6 +62,8 @@ class Feed:
         self.held = None
 
     def _painted(self) -> None:
+        if self._interval <= 0:  # stopped while the frame was drawn
+            return
         self._timer = self._app.set_timer(self.delay(self._clock() - self._began), self.tick)
 
     def delay(self, cost: float) -> float:
