@@ -271,7 +271,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
     # --- what is opened --------------------------------------------------------------------------------------------
 
     def on_operator_opened(self, event: OperatorOpened) -> None:
-        self._open(OperatorScreen(event.key, self.finder, self.colours))
+        self._open(OperatorScreen(event.key, self.session, self.finder, self.colours, self.past))
 
     def on_service_opened(self, event: ServiceOpened) -> None:
         self._open(ServiceScreen(event.key, self.finder, self.colours))

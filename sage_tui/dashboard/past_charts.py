@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sage_runtime.events import replace
 from sage_tui.dashboard.plot import Mark, Piece, Plot, Stack
 from sage_tui.state import format as fmt
 from sage_tui.state.series import Span
@@ -88,7 +89,7 @@ def _stack(
     begin = end - seconds if seconds else run.started
     all_charts = [*((summary.started, past) for summary, past in earlier), (run.started, charts)]
     service = any(one.key == key for pipeline in run.pipelines for one in pipeline.services)
-    plots = (
+    plots: tuple[Plot, ...] = (
         Plot(
             "calls/s" if service else "records/s",
             tuple(_piece(started, past.rate) for started, past in all_charts),
@@ -104,8 +105,19 @@ def _stack(
             "source-1",
         ),
     )
+    if key is None:
+        plots = tuple(plot for plot in plots if plot.title != "latency p95" or any(plot.values()))
+    if charts.busy.points and not service:
+        plots = (*plots, *_shares(charts, run.started))
     words = (f"{fmt.elapsed(end - begin)} ago" if seconds else fmt.clock(begin), "now" if _goes_on(view) else "end")
     return Stack(plots, tuple(_marks(view, begin, max(end, begin + 1))), begin, max(end, begin + 1), words)
+
+
+def _shares(charts: Charts, started: float) -> list[Plot]:
+    """How an operator spends its time: working or waiting for services, and blocked; in this run only."""
+    load = [min(1.0, busy + waiting) for busy, waiting in zip(charts.busy.points, charts.waiting.points, strict=True)]
+    shares = (("load", replace(charts.busy, points=tuple(load)), "good"), ("blocked", charts.blocked, "warn"))
+    return [Plot(name, (_piece(started, chart),), fmt.percent, look) for name, chart, look in shares]
 
 
 def _goes_on(view: SessionView) -> bool:

@@ -10,12 +10,13 @@ from support.pictures import taken
 from support.showing import NOON, SIZES, Size
 from support.stores import charted_session
 
+from sage_runtime.events import replace
 from sage_tui.dashboard.past_charts import PastCharts
 from sage_tui.dashboard.plot import Mark, Piece, Plot, Stack, columns, nice_top, stack_lines
 from sage_tui.dashboard.screens.charts import ChartsScreen
 from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.state import format as fmt
-from sage_tui.state.views import SessionView
+from sage_tui.state.views import Chart, SessionView
 
 
 def plot(*points: float, begin: float = 0.0, step: float = 1.0, mean: bool = False) -> Plot:
@@ -121,6 +122,19 @@ def test_reloads_and_failures_are_marked() -> None:
     shown = PastCharts(session, lambda task: task()).stack(session.view, None, "minute")
     assert shown is not None
     assert [(mark.glyph, mark.t) for mark in shown.marks] == [("▲", NOON), ("✗", NOON), ("✗", NOON + 3)]
+
+
+def test_how_an_operator_spends_its_time_is_charted_for_the_last_minute() -> None:
+    session = charted_session()
+    key = "qa/Retriever"
+    half, tenth = Chart(1.0, 35.0, (0.5,) * 35), Chart(1.0, 35.0, (0.1,) * 35)
+    session.past[3, key, "minute"] = replace(
+        session.past[3, key, "minute"], busy=half, waiting=tenth, blocked=Chart(1.0, 35.0, (0.0,) * 35)
+    )
+    shown = PastCharts(session, lambda task: None).stack(session.view, key, "minute")
+    assert shown is not None
+    assert [plot.title for plot in shown.plots] == ["records/s", "latency p95", "queue", "load", "blocked"]
+    assert shown.plots[3].values() == pytest.approx([0.6] * 35)
 
 
 def test_of_what_is_not_in_the_run_there_is_no_chart() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 from support.showing import NOON, FakeSession, edge, operator, run_view, service, session_view
 
-from sage_runtime.events import Failure, Latency, ServiceCall, bucket_of, replace
+from sage_runtime.events import Failure, Latency, Record, ReplicaStats, ServiceCall, bucket_of, replace
 from sage_tui.session.versions import FileChange
 from sage_tui.state.latency import of_buckets
 from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
@@ -214,4 +215,61 @@ def edited_session() -> FakeSession:
     }
     for (_, channel), lines in list(session.channels.items()):
         session.channels[4, channel] = lines
+    return session
+
+
+SOURCE = '''import numpy as np
+
+
+class Retriever(MapFunction):
+    """Finds the passages that may hold the answer."""
+
+    def execute(self, question):
+        # the store embeds the question itself
+        passages = self.call_service["vector_store"].search(question["text"], top_k=3)
+        return {**question, "passages": passages}
+
+
+class Other:
+    pass
+'''
+
+
+def inspected_session(folder: Path) -> FakeSession:
+    """`edited_session` with records, replicas, lines, a distribution and the source of its operator Retriever."""
+    session = edited_session()
+    file = folder / "qa.py"
+    file.write_text(SOURCE)
+    (pipeline,) = session.view.shown.pipelines
+    first, second, *rest = pipeline.operators
+    replicas = tuple(
+        ReplicaStats(
+            n, records_in=300 + 120 * n, records_out=300 + 120 * n, busy=0.2 * n, idle=1 - 0.2 * n, queue=9 * n
+        )
+        for n in range(3)
+    )
+    second = replace(
+        second,
+        file=str(file),
+        line=4,
+        parallelism=3,
+        replicas=replicas,
+        errors=2,
+        busy=0.2,
+        waiting=0.55,
+        idle=0.2,
+        blocked=0.05,
+        latency=distribution((2, 40), (3, 200), (4, 600), (6, 300), (9, 90), (20, 20), (45, 9)),
+    )
+    session.show(pipelines=(replace(pipeline, operators=(first, second, *rest)),))
+    preview = '{\n  "id": %d,\n  "text": "what is record %d?"%s\n}'
+    for number in range(1, 9):
+        for port, more in (("in", ""), ("out", ',\n  "passages": ["a", "b", "c"]')):
+            text = preview % (number, number, more)
+            record = Record(
+                t=NOON + number, pipeline="qa", operator="Retriever", port=port, preview=text, sequence=100 + number
+            )
+            session.lines("record").add(record)
+        session.print(f"looked for record {number}", source="Retriever")
+    session.log("WARNING", "the index is old", "Retriever")
     return session

@@ -1,0 +1,227 @@
+"""What there is to see of one operator beside its figures: its records, failures, lines and source."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from sage_runtime.events import Record
+from sage_tui.dashboard.paint import Span
+from sage_tui.dashboard.present import LogPresenter, OutputPresenter
+from sage_tui.dashboard.runs import RunLinesFinder
+from sage_tui.dashboard.source_text import source_of
+from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.widgets.failures import FailuresPane, failures_of
+from sage_tui.dashboard.widgets.pane import Pane
+from sage_tui.dashboard.widgets.scoped import ScopedLines, lines_of_source
+from sage_tui.dashboard.widgets.text import Text
+from sage_tui.state import format as fmt
+from sage_tui.state.views import OperatorView, SessionView
+
+READ = 400
+"""Entries of the channel of records that are looked at for those of one operator."""
+
+SHOWN = 20
+"""Records that are shown."""
+
+
+class RecordsPane(Pane):
+    """The latest records at one side of the operator, the newest first. `port` is in or out."""
+
+    def __init__(self, pipeline: str, operator: str, port: str, finder: RunLinesFinder) -> None:
+        self._port = port
+        self._operator = (pipeline, operator)
+        self._finder = finder
+        self._seen = (0, 0)
+        self.text = Text("No record has come by since this view was opened")
+        super().__init__()
+
+    def compose(self) -> ComposeResult:
+        yield self.text
+
+    @property
+    def main(self) -> Widget:
+        return self.text
+
+    def show_view(self, view: SessionView) -> None:
+        source = self._finder.lines(view, view.shown.run, "record")
+        count = 0 if source is None else source.count()
+        if source is None or (view.shown.run, count) == self._seen:
+            return
+        self._seen = (view.shown.run, count)
+        events = [line.event for line in source.read(max(source.first(), count - READ), count)]
+        mine = [
+            event
+            for event in events
+            if isinstance(event, Record)
+            and (event.pipeline, event.operator) == self._operator
+            and event.port == self._port
+        ]
+        if mine:
+            self.text.show_lines(record_lines(mine[-SHOWN:][::-1]))
+
+    def copied(self) -> str | None:
+        return self.text.plain() or None
+
+
+class InPane(RecordsPane):
+    """What goes in."""
+
+    pane = "in"
+    label = "In"
+    short = "In"
+
+
+class OutPane(RecordsPane):
+    """What comes out."""
+
+    pane = "out"
+    label = "Out"
+    short = "Out"
+
+
+def record_lines(records: Sequence[Record]) -> list[list[Span]]:
+    """Records as lines: time and number, then the value as the worker has printed it, prettily."""
+    lines: list[list[Span]] = []
+    for record in records:
+        time = fmt.clock(record.t, milliseconds=True)
+        lines.append([Span(f" {time}", "muted"), Span(f"  #{fmt.exact(record.sequence)}", "accent")])
+        lines += ([Span("   " + fmt.clean(line))] for line in record.preview.split("\n"))
+    return lines
+
+
+class OperatorOutput(ScopedLines):
+    """What this operator printed."""
+
+    pane = "operator-output"
+    label = "Output"
+    short = "Output"
+    channel = "output"
+    empty = "This operator has printed nothing"
+
+    def __init__(self, pipeline: str, operator: str, colours: SourceColours, finder: RunLinesFinder) -> None:
+        super().__init__(OutputPresenter(colours), finder, lines_of_source(pipeline, operator))
+
+
+class OperatorLog(ScopedLines):
+    """What this operator logged."""
+
+    pane = "operator-log"
+    label = "Log"
+    short = "Log"
+    channel = "log"
+    empty = "This operator has logged nothing"
+
+    def __init__(self, pipeline: str, operator: str, colours: SourceColours, finder: RunLinesFinder) -> None:
+        super().__init__(LogPresenter(colours), finder, lines_of_source(pipeline, operator))
+
+
+class OperatorFailures(FailuresPane):
+    """The failures of this operator."""
+
+    pane = "operator-failures"
+
+    def __init__(self, pipeline: str, operator: str, colours: SourceColours) -> None:
+        super().__init__(colours)
+        self._operator = (pipeline, operator)
+        self.table.empty = "Nothing has failed here"
+
+    def show_view(self, view: SessionView) -> None:
+        pipeline, operator = self._operator
+        groups = [one for one in failures_of(view) if one.group.source == operator]
+        self.table.show_rows([(one.key, one.group) for one in groups if one.group.pipeline in (pipeline, None)])
+
+
+class SourcePane(Pane):
+    """The class of the operator as its file holds it now. `e` opens the editor there."""
+
+    pane = "source"
+    label = "Source"
+    short = "Source"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "edit", "Edit", tooltip="Open $EDITOR at the line", id="source.edit"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = Text()
+        self._place: tuple[str | None, int | None] | None = None
+        self._stamp: tuple[int, int] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.text
+
+    @property
+    def main(self) -> Widget:
+        return self.text
+
+    def show_operator(self, operator: OperatorView | None) -> None:
+        """Show the source of this operator, anew when its file was saved."""
+        if operator is None:
+            return
+        place, stamp = (operator.file, operator.line), _stamp(operator.file)
+        if (place, stamp) == (self._place, self._stamp):
+            return
+        moved = place != self._place
+        self._place, self._stamp = place, stamp
+        source = source_of(*place)
+        if not source.lines:
+            self.text.say(fmt.clean(source.problem))
+            return
+        lines = [
+            [Span(f"{number:>5} ", "key" if number == operator.line else "faint"), *line]
+            for number, line in enumerate(source.lines, start=source.first)
+        ]
+        self.text.show_lines(lines, 0 if moved else None)
+        self.set_note(fmt.clean(f"{operator.file}:{operator.line}") + " · e edits")
+
+    def action_edit(self) -> None:
+        """Open the editor at the operator's line; the dashboard comes back when it is closed."""
+        file, line = self._place or (None, None)
+        command = editor_command(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "", file, line)
+        if command is None:
+            words = "Set $EDITOR to open files here." if file else "It is not known where this was written."
+            self.app.notify(words, severity="warning", markup=False)
+            return
+        try:
+            with self.app.suspend():
+                subprocess.run(command, check=False)
+        except SuspendNotSupported:
+            self.app.notify("This terminal can't be lent to an editor.", severity="warning", markup=False)
+        except OSError as error:
+            self.app.notify(f"{command[0]}: {error.strerror}", severity="error", markup=False)
+        self.app.refresh()
+
+    def copied(self) -> str | None:
+        return self.text.plain() or None
+
+
+def editor_command(editor: str, file: str | None, line: int | None) -> list[str] | None:
+    """The command that opens a file at a line: `+LINE FILE` for vi, nano and emacs, `-g FILE:LINE` for VS Code."""
+    try:
+        words = shlex.split(editor)
+    except ValueError:
+        return None
+    if not words or file is None:
+        return None
+    if line is None:
+        return [*words, file]
+    if os.path.basename(words[0]) in ("code", "codium", "cursor"):  # noqa: PTH119
+        return [*words, "-g", f"{file}:{line}"]
+    return [*words, f"+{line}", file]
+
+
+def _stamp(file: str | None) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file) if file is not None else None  # noqa: PTH116
+    except OSError:
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_size)
