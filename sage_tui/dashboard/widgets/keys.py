@@ -9,6 +9,9 @@ from textual.strip import Strip
 from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
 from sage_tui.state import format as fmt
 
+_ALWAYS = ("help", "quit")
+"""Actions whose keys are shown however little room there is."""
+
 
 class KeyBar(PaintedRow):
     """Shows the bindings that are meant to be shown; a click on one presses its key.
@@ -33,16 +36,21 @@ class KeyBar(PaintedRow):
         if not self.is_attached:
             return  # its screen was closed meanwhile
         shown = [
-            (binding.key, self.app.get_key_display(binding), f" {binding.description}")
+            (binding.key, self.app.get_key_display(binding), f" {binding.description}", binding.action in _ALWAYS)
             for _, binding, enabled, _ in self.screen.active_bindings.values()
             if binding.show and enabled
         ]
-        width = sum(fmt.cell_len(display + words) for _, display, words in shown)
-        gap = " " * (2 if width + 2 * len(shown) <= self.size.width else 1)
+
+        def width(gap: int) -> int:
+            return 1 + sum(fmt.cell_len(display + words) + gap for _, display, words, _ in shown)
+
+        while width(1) > self.size.width + 1 and any(not always for *_, always in shown):
+            shown.remove([key for key in shown if not key[-1]][-1])  # whole words or none
+        gap = " " * (2 if width(2) <= self.size.width else 1)
         spans: list[Span] = []
         self._places = []
         x = 1
-        for key, display, words in shown:
+        for key, display, words, _ in shown:
             spans += (Span(display, "key"), Span(words, "muted"), Span(gap))
             end = x + fmt.cell_len(display + words)
             self._places.append((x, end, key))
