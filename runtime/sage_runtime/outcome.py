@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ from sage_runtime.events import Failure
 from sage_runtime.preview import exception_message
 from sage_runtime.script import Script
 
+_NAMED_LINE = re.compile(r" on line (\d+), but no encoding declared")
 _OURS = os.path.dirname(os.path.realpath(__file__)) + "/"  # noqa: PTH120 - pathlib takes milliseconds to import
 
 
@@ -92,6 +94,8 @@ def _place(error: BaseException, script: Script) -> tuple[str | None, int | None
     """The innermost line in the script's folder, else the innermost of all."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno
+    if isinstance(error, SyntaxError) and (named := _NAMED_LINE.search(error.msg or "")) is not None:
+        return script.path, int(named[1])  # of a file that is not UTF-8 the interpreter names the line in words only
     found: Any = None
     step = error.__traceback__
     last = step

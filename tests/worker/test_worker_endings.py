@@ -312,3 +312,9 @@ def test_the_files_that_a_script_writes_are_told_once_each(scripts: Scripts) -> 
         """)
     files = [os.path.basename(file) for message in run.of(Wrote) for file in message.files]  # noqa: PTH119
     assert files == ["written.txt", "renamed.txt", "low.txt"]
+
+
+def test_a_script_that_is_not_utf_8_fails_with_its_line(scripts: Scripts) -> None:
+    run = scripts.run(b"x = 1\ny = '\xff'\n")
+    (failure,) = run.failures
+    assert (failure.exception, failure.file, failure.line) == ("SyntaxError", str(scripts.folder / "script.py"), 2)
