@@ -130,7 +130,7 @@ def _bars(plot: Plot, stack: Stack, width: int, rows: int) -> list[list[Span]]:
     ruled = {_column(mark.t, stack, width) for mark in stack.marks if mark.line}
     labels = {0: top, rows - 1: 0.0}
     if rows >= 5:
-        labels[(rows - 1) // 2] = top * (1 - ((rows - 1) // 2) / (rows - 1))
+        labels[rows // 2] = top / 2
     lines = []
     for row in range(rows):
         below = 8 * (rows - 1 - row)
