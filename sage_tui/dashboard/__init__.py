@@ -15,18 +15,21 @@ SWITCH_INTERVAL = 0.0005
 with Python's 5 ms a flood in the session's reader would make every key take some 200 ms."""
 
 
-def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finish: bool = False) -> None:
+def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finish: bool = False) -> int | None:
     """Show a session until somebody quits; starts it, and has closed it when this returns.
 
-    With `exit_on_finish` the dashboard leaves by itself once the run has ended.
+    With `exit_on_finish` the dashboard leaves by itself once the run has ended. Returns the number of the signal that
+    ended it, None if none did.
     """
     from sage_tui.dashboard.app import SageApp
 
     sys.setswitchinterval(SWITCH_INTERVAL)
-    SageApp(
+    app = SageApp(
         session,
         interval=1 / settings.refresh,
         exit_on_finish=exit_on_finish,
         heed_signals=True,
         settings=settings,
-    ).run()
+    )
+    app.run()
+    return app.ended_by

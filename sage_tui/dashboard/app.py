@@ -61,7 +61,7 @@ NOTICE_SECONDS = 5.0
 class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
-    With `heed_signals`, SIGTERM and SIGHUP end it as the key does.
+    With `heed_signals`, SIGTERM, SIGINT, SIGQUIT and SIGHUP end it as the key does; `ended_by` then tells which one.
 
     The session is started once the first frame is painted, and closed, off the dashboard's thread, before the app ends.
     """
@@ -111,6 +111,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         self._exit_on_finish = exit_on_finish
         self._heed_signals = heed_signals
         self._leaving = False
+        self.ended_by: signal.Signals | None = None
         self._noticed: tuple[int, int] = (0, 0)
         self._phase = ""
         self._noticing = Noticing()
@@ -132,12 +133,14 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
     def on_mount(self) -> None:
         if self._heed_signals:
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGTERM, self._told_to_end)
+            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                loop.add_signal_handler(signum, self._told_to_end, signum)
             loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         self.call_after_refresh(self._begin)
 
-    def _told_to_end(self) -> None:
+    def _told_to_end(self, signum: signal.Signals) -> None:
         """Somebody ends us: leave as on a key."""
+        self.ended_by = self.ended_by or signum
         self.run_worker(self.action_quit(), name="quit")
 
     def _hung_up(self) -> None:
@@ -147,7 +150,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
         except (termios.error, ValueError, OSError):
             threading.Thread(target=self._close_without_terminal, name="hung up").start()
         else:
-            self._told_to_end()
+            self._told_to_end(signal.SIGHUP)
 
     def _close_without_terminal(self) -> None:
         try:

@@ -114,13 +114,13 @@ def test_when_the_dashboard_is_killed_the_worker_goes_too(tmp_path: Path) -> Non
         nothing_left(script)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 def test_a_termination_leaves_the_terminal_as_it_was(signum: signal.Signals, tmp_path: Path) -> None:
     script = written(tmp_path, "stream.py", STREAM)
     with dashboard(script) as terminal:
         terminal.wait_for("tick 2")
         terminal.process.send_signal(signum)
-        terminal.wait()
+        assert terminal.wait() == 128 + signum
         assert_clean(terminal, script)
 
 
