@@ -263,6 +263,7 @@ def spread(values: list[float]) -> float:
 def measure(row: Row, rounds: int) -> dict[str, object]:
     """Measure a pair in turn."""
     ours, base = [], []
+    load = os.getloadavg()[0]
     for _ in range(row.rounds or rounds):
         base.append(row.base())
         ours.append(row.ours())
@@ -278,6 +279,7 @@ def measure(row: Row, rounds: int) -> dict[str, object]:
         "base": statistics.median(base),
         "base_spread": spread(base),
         "rounds": len(ours),
+        "load": load,
     }
 
 
@@ -305,12 +307,12 @@ def table(results: list[dict[str, object]], about: dict[str, str], missed: dict[
         "",
         *(f"* {name}: {value}" for name, value in about.items()),
         "",
-        "| what | goal | ratio | | ours | the other | rounds |",
-        "|---|---|---|---|---|---|---|",
+        "| what | goal | ratio | | ours | the other | rounds | load |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in results:
         if "failed" in row:
-            lines.append(f"| {row['what']} | {row['goal']} | – | not measured: {row['failed']} | | | |")
+            lines.append(f"| {row['what']} | {row['goal']} | – | not measured: {row['failed']} | | | | |")
             continue
         unit = str(row["unit"])
         both = [
@@ -319,7 +321,7 @@ def table(results: list[dict[str, object]], about: dict[str, str], missed: dict[
         mark = "" if row["goal"] == "measured" else "met" if row["met"] else "**missed**"
         lines.append(
             f"| {row['what']} | {row['goal']} | {number(float(str(row['ratio'])))} | {mark} | {both[0]} | {both[1]} |"
-            f" {row['rounds']} |"
+            f" {row['rounds']} | {float(str(row['load'])):.0f} |"
         )
     lines += ["", *(f"* {peer} could not be installed: {why}" for peer, why in missed.items())]
     notes = HERE / "notes.md"
@@ -328,12 +330,17 @@ def table(results: list[dict[str, object]], about: dict[str, str], missed: dict[
     return "\n".join(lines).rstrip() + "\n"
 
 
+def merged(old: list[dict[str, object]], new: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The old rows, those that were measured anew in their place."""
+    anew = {row["what"]: row for row in new}
+    return [anew.get(row["what"], row) for row in old]
+
+
 def machine(folder: Path) -> dict[str, str]:
     """What it was measured on."""
     about = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "Python": platform.python_version(),
-        "load when it began": f"{os.getloadavg()[0]:.1f}",
     }
     found = peers.versions(folder)
     if found:
@@ -346,7 +353,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", nargs="?", const="", metavar="FOLDER", help="install the other engines")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", metavar="WORD", help="only rows whose name has this word; writes nothing")
+    parser.add_argument("--only", default="", metavar="WORD", help="measure rows with this word anew, keep the others")
     options = parser.parse_args()
     folder = Path(options.peers) if options.peers else user_cache_path("sage-tui-benchmarks")
     missed = peers.install(folder) if options.peers is not None else {}
@@ -363,7 +370,7 @@ def main() -> None:
             shown = f"failed: {error}"
         print(f"{row.name} ({row.goal}): {shown}", flush=True)
     if options.only:
-        return
+        results = merged(json.loads((HERE / "results.json").read_text())["rows"], results)
     (HERE / "results.md").write_text(table(results, about, missed))
     (HERE / "results.json").write_text(json.dumps({"about": about, "rows": results}, indent=1) + "\n")
     (HERE / "throughput.svg").write_text(throughput_chart(results, RECORDS))
