@@ -63,7 +63,7 @@ async def test_a_failed_script_shows_why_and_where_to_look() -> None:
             exception="ZeroDivisionError",
             message="division by zero",
             traceback="Traceback (most recent call last):\n  …\nZeroDivisionError: division by zero",
-            file="/work/hello.py",
+            file="/home/you/hello.py",
             line=3,
         )
     )

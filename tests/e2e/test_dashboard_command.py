@@ -54,9 +54,9 @@ def test_a_save_runs_the_new_version_and_a_syntax_error_keeps_the_old_one(tmp_pa
         script.write_text(STREAM.replace("tick {", "tock {"))
         terminal.wait_for("tock 2")
         broken = STREAM.replace("tick {", "tack {").replace("class Show(SinkFunction):", "class Show(SinkFunction:")
-        script.write_text(broken)
         line = broken.splitlines().index("class Show(SinkFunction:") + 1
         worker = worker_of(script)
+        script.write_text(broken)
         terminal.wait_for(lambda text: f"stream.py:{line}" in text)
         before = terminal.text.count("tack")
         assert before == 0

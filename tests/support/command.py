@@ -134,10 +134,13 @@ def _command_lines() -> Sequence[tuple[int, str]]:
 
 
 def worker_of(script: Path) -> int:
-    """The process id of the one worker that runs `script`."""
-    found = eventually(lambda: [pid for pid in processes(script) if _is_worker(pid)], f"a worker of {script}")
-    assert len(found) == 1, found
-    return found[0]
+    """The process id of the worker that runs `script`, once there is just one (a save starts the next one ahead)."""
+
+    def only() -> list[int]:
+        found = [pid for pid in processes(script) if _is_worker(pid)]
+        return found if len(found) == 1 else []
+
+    return eventually(only, f"one worker of {script}")[0]
 
 
 def _is_worker(pid: int) -> bool:

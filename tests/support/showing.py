@@ -406,7 +406,7 @@ def notice(message: str, level: str = "warning") -> Notice:
 def syntax_error() -> ReloadFailed:
     """The save that does not compile."""
     return ReloadFailed(
-        t=NOON, file="/work/hello_service_world.py", line=12, message="SyntaxError: '(' was never closed"
+        t=NOON, file="/home/you/hello_service_world.py", line=12, message="SyntaxError: '(' was never closed"
     )
 
 
