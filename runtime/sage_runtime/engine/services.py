@@ -34,6 +34,9 @@ from sage_runtime.preview import exception_message, preview, preview_arguments
 if TYPE_CHECKING:
     from sage_runtime.engine.futures import ServiceFuture
 
+CALL_PREVIEW = 1_000
+"""Characters of a call's arguments, and of its result, that its event carries."""
+
 DEFAULT_METHODS = ("process", "execute", "call")
 """What a call without a method's name calls: the first of these that the service has."""
 
@@ -400,8 +403,8 @@ class Service:
                     method=method,
                     caller=owner.id,
                     replica=owner.replica,
-                    arguments=preview_arguments(request.args, request.kwargs),
-                    result=preview(result) if error is None else None,
+                    arguments=preview_arguments(request.args, request.kwargs, CALL_PREVIEW),
+                    result=preview(result, CALL_PREVIEW) if error is None else None,
                     error=None if error is None else f"{type(error).__qualname__}: {exception_message(error, 200)}",
                     waited=waited,
                     duration=duration or 0.0,
