@@ -13,6 +13,7 @@ from support.graphs import Collected, Function, Pipeline, Recorder, per_replica,
 
 from sage_runtime.engine.job import Job
 from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.services import CALL_PREVIEW
 from sage_runtime.events import Failure, LeftOut, Notice, OperatorStats, PipelineSubmitted, ServiceCall, ServiceStats
 
 SOON = 5.0
@@ -570,6 +571,6 @@ def test_arguments_and_results_are_shown_as_previews() -> None:
     _, recorder, _ = with_service(Echo(), lambda c, v: c.call_service["svc"].echo("x" * 10_000, key=v))
     call = recorder.of(ServiceCall)[0]
     assert call.arguments.startswith("'xxx")
-    assert len(call.arguments) <= 200
+    assert len(call.arguments) <= CALL_PREVIEW
     assert call.result is not None
-    assert len(call.result) <= 200
+    assert len(call.result) <= CALL_PREVIEW
