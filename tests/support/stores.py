@@ -193,9 +193,9 @@ def edited_session() -> FakeSession:
         shown=run,
         runs=(
             RunSummary(1, "start", (), "finished", NOON - 300, 140.0, 0, 1, 7_020),
-            RunSummary(2, "reload", ("/work/qa.py",), "stopped", NOON - 90, 80.0, 3, 2, 4_032),
-            RunSummary(3, "reload", ("/work/qa.py", "/work/store.py"), "failed", NOON - 9, 0.6, 1, 3, 0, 1),
-            RunSummary(4, "reload", ("/work/qa.py",), "running", NOON, 35.0, 4, 4, 2_520),
+            RunSummary(2, "reload", ("/home/you/qa.py",), "stopped", NOON - 90, 80.0, 3, 2, 4_032),
+            RunSummary(3, "reload", ("/home/you/qa.py", "/home/you/store.py"), "failed", NOON - 9, 0.6, 1, 3, 0, 1),
+            RunSummary(4, "reload", ("/home/you/qa.py",), "running", NOON, 35.0, 4, 4, 2_520),
         ),
     )
     session.earlier = {2: replace(run, run=2), 1: replace(run, run=1), 3: run_view(3, phase="failed")}
