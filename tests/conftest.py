@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,3 +16,13 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("CI", "VIRTUAL_ENV", "NO_COLOR", "FORCE_COLOR", "PYTHONPATH"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_signals() -> Iterator[None]:
+    """Signals mean what they do in a terminal's foreground, though a shell's background job ignores some of them."""
+    before = {signum: signal.signal(signum, signal.SIG_DFL) for signum in (signal.SIGQUIT, signal.SIGHUP)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for signum, meaning in before.items():
+        signal.signal(signum, meaning)
