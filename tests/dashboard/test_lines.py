@@ -195,3 +195,11 @@ async def test_long_lines_scroll_sideways_and_open_whole() -> None:
         assert dashboard.visible("output")[0].endswith("end")
         await dashboard.press("enter")
         assert "start" in dashboard.text()
+
+
+async def test_leaving_the_end_is_told_with_the_key_and_not_with_the_next_frame() -> None:
+    async with open_dashboard(quiet_session(100)) as dashboard:
+        await dashboard.pilot.press("3", "up")
+        assert dashboard.main.board.panes["output"].note == "not following · G"
+        await dashboard.pilot.press("G")
+        assert dashboard.main.board.panes["output"].note == ""

@@ -41,6 +41,13 @@ class LinePane(Pane):
         yield self.list
         yield self.finder
 
+    def on_mount(self) -> None:
+        self.watch(self.list, "follow", self._note_at_once, init=False)
+
+    def _note_at_once(self) -> None:
+        """Whoever leaves the end is told so with the key, not with the next frame."""
+        self.set_note(self.status())
+
     @property
     def main(self) -> Widget:
         return self.list

@@ -268,8 +268,8 @@ class LineList(Painted, can_focus=True):
 
     def _leave_end(self) -> None:
         if self.follow:
-            self.follow = False
             self._left_at = self.transcript.total()
+            self.follow = False
 
     def action_cursor(self, by: int) -> None:
         """Move the current line; beyond the last one the end is followed again."""
