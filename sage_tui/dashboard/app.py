@@ -138,6 +138,23 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
             loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         self.call_after_refresh(self._begin)
 
+    def _take_resizes_in_turn(self) -> None:
+        """Have Textual's handler of SIGWINCH called by the loop, and draw all of the screen anew.
+
+        As a signal's own handler it can be interrupted by the next resize between reading the size and posting it, and
+        then posts the older size last: the screen stays laid out for a terminal that is gone. And a terminal that has
+        been small for a moment has lost what it showed, though its size is the same again.
+        """
+        resized = signal.getsignal(signal.SIGWINCH)
+        if not callable(resized) or not resized.__module__.startswith("textual."):  # taken already, or nobody's
+            return
+
+        def resize() -> None:
+            resized(signal.SIGWINCH, None)
+            self.refresh(layout=True)
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, resize)
+
     def _told_to_end(self, signum: signal.Signals) -> None:
         """Somebody ends us: leave as on a key."""
         self.ended_by = self.ended_by or signum
@@ -160,6 +177,9 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
 
     def _begin(self) -> None:
         """The first frame is on the screen: start the session beside it."""
+        if self._heed_signals:
+            self._take_resizes_in_turn()
+            self.app_resume_signal.subscribe(self, lambda _: self._take_resizes_in_turn())  # Textual's is back then
         self.run_worker(self.session.start, thread=True, group="session", name="start")
         self.feed.tick()
         self.tell_problems(self._settings_problems)
