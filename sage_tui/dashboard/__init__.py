@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
     from sage_tui.dashboard.app import SageApp
 
     sys.setswitchinterval(SWITCH_INTERVAL)
+    _have_a_size(1)
     app = SageApp(
         session,
         interval=1 / settings.refresh,
@@ -33,3 +36,13 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
     )
     app.run()
     return app.ended_by
+
+
+def _have_a_size(terminal: int) -> None:
+    """Give a terminal that knows no size the common one.
+
+    Textual and Rich each assume another size then, and the screen would be laid out for the two in turn, for ever.
+    """
+    size = os.get_terminal_size(terminal)
+    if not (size.columns and size.lines):
+        termios.tcsetwinsize(terminal, (24, 80))

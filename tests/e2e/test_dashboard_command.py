@@ -168,6 +168,16 @@ def test_any_size_shows_the_run(tmp_path: Path) -> None:
         assert_clean(terminal, script)
 
 
+def test_a_terminal_that_knows_no_size_is_taken_for_an_ordinary_one(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script, size=(0, 0)) as terminal:
+        terminal.resize_screen(80, 24)
+        terminal.wait_for("tick 2")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait() == 128 + signal.SIGTERM
+        assert_clean(terminal, script)
+
+
 @pytest.mark.parametrize(("text", "status"), [(TUTORIAL, 0), ("raise SystemExit(7)", 7), ("raise ValueError", 1)])
 def test_exit_on_finish_ends_with_the_scripts_status(text: str, status: int, tmp_path: Path) -> None:
     script = written(tmp_path, "short.py", text)

@@ -131,9 +131,13 @@ class Terminal:
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the terminal another size; the command gets its SIGWINCH."""
+        self.resize_screen(columns, lines)
+        self._set_size((columns, lines))
+
+    def resize_screen(self, columns: int, lines: int) -> None:
+        """Show another size than the command is told of."""
         with self._changed:
             self._screen.resize(lines, columns)
-        self._set_size((columns, lines))
 
     def _set_size(self, size: tuple[int, int]) -> None:
         columns, lines = size
