@@ -1,9 +1,13 @@
-"""A long run, watched: memory, descriptors, threads, processes and latency over time, as a report with a picture.
+"""A long run of the real command, watched: memory, descriptors, threads, processes and a key's latency over time.
 
-A streaming pipeline with a service runs in a session while its script is saved again and again. Every second both
-processes are sampled; the report says how each figure grew over the second half of the time, for what settles is no
-leak. `python benchmarks/soak.py --minutes 60 --reload-seconds 5 --folder soak` writes `soak/soak.json`, `soak/soak.svg`
-and prints the table. Linux only: it reads /proc.
+The dashboard is open in a terminal on a streaming pipeline that calls a service about a thousand times a second; its
+script can be saved again and again meanwhile. Every second the command and its worker are looked at; the report
+says how each figure grew over the second half of the time, for what settles is no leak.
+
+    python benchmarks/soak.py --minutes 60 --folder soak                      # one run, an hour
+    python benchmarks/soak.py --minutes 10 --reload-seconds 0.5 --folder soak  # more than a thousand reloads
+
+write `soak/soak.json`, `soak/soak.svg` and print the table. Linux only: it reads /proc.
 """
 
 from __future__ import annotations
@@ -14,13 +18,12 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sage_runtime.events import Event, OperatorStats, RunStarted, ServiceStats
-from sage_tui.session import Session, SessionOptions
+from measures import OURS, environment
+from watched import SilentError, Watched
 
 SCRIPT = """\
 # version {version}
@@ -60,38 +63,18 @@ environment.submit()
 """
 
 SERIES = (
-    ("rss", "memory of the session (MB)"),
+    ("rss", "memory of the command (MB)"),
     ("worker_rss", "memory of the worker (MB)"),
-    ("descriptors", "descriptors of the session"),
-    ("threads", "threads of the session"),
+    ("descriptors", "descriptors of the command"),
+    ("threads", "threads of the command"),
     ("children", "child processes"),
-    ("p99_ms", "p99 of the slowest operator (ms)"),
-    ("snapshot_ms", "making a snapshot (ms)"),
+    ("cpu", "processor time of the command (share of a core)"),
+    ("key_ms", "a key, until what it does is drawn (ms)"),
 )
+HELD = b"DISPLAY HELD"
+KEY_SECONDS = 5.0
+"""How often a key is pressed."""
 Sample = dict[str, float]
-
-
-class Listening:
-    """What the reader's thread hears; the main thread reads the plain fields."""
-
-    def __init__(self) -> None:
-        self.runs = 0
-        self.records = 0
-        self.calls = 0
-        self.p99 = 0.0
-        self.first_record = threading.Event()
-
-    def __call__(self, line: bytes, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self.runs += 1
-            self.first_record.clear()
-        elif isinstance(event, OperatorStats):
-            self.records = max(self.records, event.records_in)
-            if event.records_in:
-                self.first_record.set()
-            self.p99 = event.latency.p99
-        elif isinstance(event, ServiceStats):
-            self.calls = event.calls
 
 
 def children(pid: int) -> list[int]:
@@ -109,27 +92,34 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def sample(session: Session, listening: Listening, began: float) -> Sample:
-    """One look at everything."""
-    before = time.perf_counter()
-    session.snapshot()
-    took = time.perf_counter() - before
-    workers = children(os.getpid())
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def look(pid: int, root: Path) -> Sample:
+    """What the command has at this moment."""
+    workers = children(pid)
     return {
-        "t": time.monotonic() - began,
-        "rss": resident(os.getpid()),
-        "worker_rss": max((resident(pid) for pid in workers), default=0.0),
-        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
-        "threads": threading.active_count(),
+        "rss": resident(pid),
+        "worker_rss": max((resident(worker) for worker in workers), default=0.0),
+        "descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
         "children": len(workers),
-        "p99_ms": listening.p99 * 1000,
-        "snapshot_ms": took * 1000,
-        "runs": listening.runs,
+        "runs": len(list(root.glob(".sage/logs/jobmanager/*/run-*.sagerun"))),
     }
 
 
+def key(dashboard: Watched) -> float:
+    """Milliseconds from a key (the display is held) until it shows; then the display goes on."""
+    seconds = dashboard.seconds_to(b" ", HELD)
+    dashboard.press(b" ")
+    return 1000 * seconds
+
+
 def soak(folder: Path, minutes: float, reload_seconds: float, pause: float) -> list[Sample]:
-    """Run it; a sample a second."""
+    """Run it; a sample a second. `reload_seconds` of 0: the script is not saved."""
     script = folder / "soak_script.py"
 
     def save(version: int) -> None:
@@ -138,23 +128,28 @@ def soak(folder: Path, minutes: float, reload_seconds: float, pause: float) -> l
         part.replace(script)
 
     save(0)
-    listening = Listening()
-    session = Session(SessionOptions(script=script, root=folder, journal_limit=64 * 2**20))
-    session.subscribe(listening)
     samples: list[Sample] = []
-    began = time.monotonic()
-    try:
-        session.start()
-        next_save, version = began + reload_seconds, 0
+    command = [*OURS, "--tui", str(script)]
+    with Watched(command, folder=folder, environment=environment(folder)) as dashboard:
+        pid = dashboard.process.pid
+        dashboard.wait_for(b"tick")
+        began = time.monotonic()
+        next_save = began + (reload_seconds or 1e9)
+        next_key, key_ms, version, used = began, 0.0, 0, processor(pid)
         while (now := time.monotonic()) < began + 60 * minutes:
             if now >= next_save:
                 version += 1
                 save(version)
                 next_save = now + reload_seconds
-            samples.append(sample(session, listening, began))
+            if now >= next_key:
+                key_ms = key(dashboard)
+                next_key = now + KEY_SECONDS
+            spent, used = processor(pid) - used, processor(pid)
+            cpu = spent / max(now - began - samples[-1]["t"], 1e-3) if samples else 0.0
+            samples.append({"t": now - began, "cpu": cpu, "key_ms": key_ms, **look(pid, folder)})
             time.sleep(min(1.0, max(0.05, next_save - time.monotonic())))
-    finally:
-        session.close()
+        if dashboard.process.poll() is not None:
+            raise SilentError(f"the dashboard has ended with status {dashboard.process.returncode}")
     return samples
 
 
@@ -205,8 +200,8 @@ def main() -> int:
     """Run the soak and write its report; status 1 if something has grown by more than a tenth, and more than noise."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=3.0)
-    parser.add_argument("--reload-seconds", type=float, default=2.0, help="the time from one save to the next")
-    parser.add_argument("--pause", type=float, default=0.002, help="seconds between two records")
+    parser.add_argument("--reload-seconds", type=float, default=0.0, help="from one save to the next (0: none)")
+    parser.add_argument("--pause", type=float, default=0.0009, help="seconds between two records, and so two calls")
     parser.add_argument("--folder", type=Path, help="where the report goes (by default nowhere)")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
