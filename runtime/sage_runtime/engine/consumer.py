@@ -86,12 +86,14 @@ class ConsumerReplica(Replica):
         thread's start is the latency of a pipeline.
         """
         now: float | None = self._clock()
+        lone = self._ports[0] if len(self._ports) == 1 and not self.job.looping else None
         while now is not None and not self.job.stopping:
+            if lone is not None and not self._slow and not lone.lane.records:
+                now = self._one_by_one(lone, now)
             rested = True
             for port in self._ports:
                 if port.lane.records and self._may_take(port.lane):
-                    alone = len(port.lane.records) == 1 and self.tap is None
-                    now = self._single(port, now) if alone else self._batch(port, now)
+                    now = self._batch(port, now)
                     rested = False
             if rested:
                 now = self._rest_until_news(now)
@@ -134,6 +136,45 @@ class ConsumerReplica(Replica):
             if over and not any(lane.records for lane in lanes):
                 return None
 
+    def _one_by_one(self, port: Port, now: float) -> float:
+        """Sleep, and run each record that arrives alone, until there are several, a slow one, or something else is new.
+
+        `now` is the time; returns the time at the end. The next thread waits for all that is done between the end of
+        the sleep and the loop: what can wait until its result is given away does.
+        """
+        lane, loop, meter, clock = port.lane, port.loop, self.meter, self._clock
+        records, wait, outputs, job = lane.records, self.bell.wait, self.outputs, self.job
+        send, failed, spent, follower, gives = outputs.send, self.failed, meter.spent, job.follower, self._gives
+
+        def news() -> bool:
+            return bool(records) or not lane.producers or job.stopping
+
+        while True:
+            meter.switch(IDLE, now)
+            meter.note_cpu()
+            wait(news)
+            began = clock()
+            spent[IDLE] += began - meter.since
+            meter.since = began
+            meter.state = BUSY
+            if len(records) != 1 or self.tap is not None or follower.active or job.stopping:
+                return began
+            meter.taken += 1
+            surplus = loop(iter((records.pop(0),)), send, failed)
+            now = clock()
+            meter.latency.add(now - began)
+            meter.records_in += 1
+            if gives:
+                meter.records_out += 1 + surplus
+            meter.done += 1
+            if now - began > SLOW:
+                self._adapt(1, now - began)
+                return now
+            if outputs.room():
+                now = clock()
+            if records:
+                return now
+
     # --- working -----------------------------------------------------------------------------------------------------
 
     def _batch(self, port: Port, began: float) -> float:
@@ -168,24 +209,6 @@ class ConsumerReplica(Replica):
         meter.done += 1
         self._adapt(worked, now - began)
         return now
-
-    def _single(self, port: Port, began: float) -> float:
-        """As `_batch`, for a record that arrived alone: the shortest way from its arrival to the next thread."""
-        lane = port.lane
-        if lane.feedback or self.job.follower.active:
-            return self._batch(port, began)
-        meter = self.meter
-        meter.taken += 1
-        surplus = port.loop(iter(lane.take(1)), self.outputs.send, self.failed)
-        now = self._clock()
-        meter.latency.add(now - began)
-        meter.records_in += 1
-        if self._gives:
-            meter.records_out += 1 + surplus
-        meter.done += 1
-        if now - began > SLOW or self._slow:
-            self._adapt(1, now - began)
-        return self._clock() if self.outputs.room() else now
 
     def _one(self, port: Port, entry: Any, began: float) -> float:
         """Run one record: timed, counted at once, and looked at where somebody inspects or follows.

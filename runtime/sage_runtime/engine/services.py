@@ -143,10 +143,35 @@ class Service:
             ServiceStopped: the service has stopped, or stops now.
             ServiceCycleError: it waits, through others, for the caller.
         """
+        meter = owner.meter
+        if meter is None or timeout is not None or owner.thread != get_ident():
+            return self._call_with_care(owner, method, args, kwargs, timeout)
+        if self._closed:
+            raise stopped(self.name)
         clock = self.clock
+        request = SyncRequest(next(call_ids), method, args, kwargs, owner, clock(), None, None)
+        request.lock = lock = allocate_lock()
+        lock.acquire()
+        if owner.calls is not None:
+            owner.calls.append(request.id)
+        meter.switch(WAITING, request.called)
+        self._queued[request.id] = request
+        self._requests.put(request)
+        if self._closed:
+            self._stop_queued()
+        lock.acquire()
+        meter.switch(BUSY, clock())
+        if request.error is not None:
+            raise request.error
+        return request.result
+
+    def _call_with_care(
+        self, owner: Owner, method: str | None, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+    ) -> Any:
+        """As `call`, for callers that may not wait for ever, may close a cycle, or are on another thread."""
         inside = owner.thread == get_ident()
         parent = owner.service.current_call if inside and owner.service is not None else None
-        request = SyncRequest(next(call_ids), method, args, kwargs, owner, clock(), timeout, parent)
+        request = SyncRequest(next(call_ids), method, args, kwargs, owner, self.clock(), timeout, parent)
         request.lock = lock = allocate_lock()
         lock.acquire()
         if not inside:
@@ -155,11 +180,8 @@ class Service:
         elif (meter := owner.meter) is not None:
             self._put(request)
             meter.switch(WAITING, request.called)
-            if timeout is None:
-                lock.acquire()
-            else:
-                self._wait(request, lock)
-            meter.switch(BUSY, clock())
+            self._wait(request, lock)
+            meter.switch(BUSY, self.clock())
         else:
             self._waits.begin(owner.id, self.name, lambda: False)
             try:
@@ -335,9 +357,10 @@ class Service:
         if self._meters.budget >= 1.0:  # its event comes before whatever the caller does next
             self._account(request, began - request.called, duration, result, raised)
             request.deliver(result, error)
-        else:
+        else:  # only counted, in the fewest steps: the caller's thread waits for the interpreter meanwhile
             request.deliver(result, error)
-            self._account(request, began - request.called, duration, result, raised)
+            method_name = request.method or DEFAULT_METHODS[0]
+            self._meters.add((method_name, request.owner.id, duration, raised is not None, False))
 
     def _method(self, request: Request) -> Callable[..., Any]:
         if self._broken is not None:
