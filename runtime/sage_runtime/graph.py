@@ -42,7 +42,8 @@ class OperatorSpec(Frozen):
 
     Of sources only: with `values` the engine iterates them itself and `create` is not used; `delay` is the time between
     records in seconds (0: full speed); `idle_delay` the time until a source that returned `None` is asked again;
-    `none_ends` says that `None` ends the source, `stop_iteration_ends` that `StopIteration` does.
+    `none_ends` says that `None` ends the source, `stop_iteration_ends` that `StopIteration` does. After a `None` that
+    does not end it, `when_idle` is called with the replica, on its thread; what it returns takes the `None`'s place.
     """
 
     id: str
@@ -58,6 +59,7 @@ class OperatorSpec(Frozen):
     idle_delay: float = 0.01
     none_ends: bool = False
     stop_iteration_ends: bool = False
+    when_idle: Callable[[Any], Any] | None = None
 
     @property
     def is_source(self) -> bool:

@@ -216,7 +216,7 @@ class BaseEnvironment:
         runtime = engine.current()
         self._announce_logs(runtime.logs)
         streaming = any(step.kind == "source" for step in self.pipeline)
-        patience = Patience() if autostop and streaming and self.era.gives_up_idle_sources else None
+        patience = Patience(unless_exhausted=not self.era.gives_up_idle_sources) if autostop and streaming else None
         graph = build_graph(self, patience)
         self.uuid = self.env_uuid = _random_uuid()
         self._job = runtime.submit(graph)

@@ -19,8 +19,9 @@ class Era(Frozen):
     `raises_failures`: `submit(autostop=True)` raises the exception that failed the job; otherwise failures are
     recorded and the pipeline goes on. `terse_console`: loggers write the bare message to the console; otherwise one
     line with time, level, logger and place. `gives_up_idle_sources`: with `autostop`, sources that have nothing to emit
-    for some ten seconds end; otherwise they are waited for. `recovers_sources`: with a checkpoint strategy in
-    the environment's configuration, a source that raised is started again; otherwise it has ended.
+    for some ten seconds end; otherwise only those that can have nothing any more (`exhaustion`). `recovers_sources`:
+    with a checkpoint strategy in the environment's configuration, a source that raised is started again; otherwise it
+    has ended.
     """
 
     number: int

@@ -52,7 +52,7 @@ def _operator(step: BaseTransformation, env: BaseEnvironment, patience: Patience
         id=step.basename,
         name=step.basename,
         kind=step.kind,
-        create=partial(_create_operator, step, env, patience if step.is_spout else None),
+        create=partial(_create_operator, step, env),
         class_name=_class_name(step.function_class if step.callable is None else step.callable),
         parallelism=step.parallelism,
         file=file,
@@ -64,14 +64,14 @@ def _operator(step: BaseTransformation, env: BaseEnvironment, patience: Patience
 def _source(spec: OperatorSpec, step: SourceTransformation, era: Era, patience: Patience | None) -> OperatorSpec:
     """The spec of a source, with its pace and its end."""
     if step.values is not None:
-        spec = replace(spec, class_name=type(step.values).__name__)
-        if patience is None:
-            spec = replace(spec, values=step.values)
-    if step.delay is not None and patience is None:
-        if era.longest_tick is None:
-            spec = replace(spec, idle_delay=step.delay)
-        else:
+        spec = replace(spec, class_name=type(step.values).__name__, values=step.values)
+    if step.delay is not None:
+        if era.longest_tick is not None:
             spec = replace(spec, delay=min(step.delay, era.longest_tick))
+        elif patience is None:
+            spec = replace(spec, idle_delay=step.delay)
+    if patience is not None:
+        spec = replace(spec, when_idle=patience.answer)
     return replace(spec, none_ends=step.kind == "batch", stop_iteration_ends=True)
 
 
@@ -79,9 +79,7 @@ def _class_name(cls: Any) -> str:
     return str(getattr(cls, "__name__", type(cls).__name__))
 
 
-def _create_operator(
-    step: BaseTransformation, env: BaseEnvironment, patience: Patience | None, context: OperatorContext
-) -> Any:
+def _create_operator(step: BaseTransformation, env: BaseEnvironment, context: OperatorContext) -> Any:
     attach_console(context.logger, env.era, env.console_log_level)
     make = partial(create_function, step.function_class, step.function_args, step.function_kwargs, context)
     function = make()
@@ -92,8 +90,6 @@ def _create_operator(
         from sage_runtime.api.metronome import keep_time
 
         keep_time(function, step.kind)
-    if patience is not None:
-        patience.watch(function, none_ends=step.kind == "batch")
     return function
 
 

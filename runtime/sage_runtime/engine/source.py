@@ -58,13 +58,16 @@ def _pull(execute: Callable[[], Any], send: Send, attention: list[bool], count: 
 
 
 class SourceReplica(Replica):
-    """A replica of a source. `attention` holds something while it shall look up from its work."""
+    """A replica of a source. `attention` holds something while it shall look up from its work.
+
+    `execute` gives the next record; its own thread calls it.
+    """
 
     def __init__(self, parts: ReplicaParts, execute: Callable[[], Any]) -> None:
         super().__init__(parts)
         self.attention: list[bool] = []
         self.key = f"{self.job.id}/{self.spec.id}"
-        self._execute = execute
+        self.execute = execute
         self._at_hand: Iterator[Any] | None = None
         self._permit = Passage.NONE
         self._limit = 1
@@ -111,7 +114,7 @@ class SourceReplica(Replica):
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
             self._raised(error)
             return False
-        self._execute = iterator.__next__
+        self.execute = iterator.__next__
         if type(values) in _AT_HAND:
             self._at_hand = iterator
         return True
@@ -162,7 +165,7 @@ class SourceReplica(Replica):
         if self.job.follower.wants(self.spec.id):
             self.attention.append(True)
         self._since = began = clock()
-        given, value = _pull(self._execute, send, self.attention, 1)
+        given, value = _pull(self.execute, send, self.attention, 1)
         meter.records_out += given
         duration = clock() - began
         if given or not (value is None or isinstance(value, _Raised | EndOfStream)):
@@ -171,7 +174,7 @@ class SourceReplica(Replica):
             tap.offer("out", seen[0], meter.records_out)
         limit = min(self._limit, self.outputs.capacity)
         if given and limit > 1 and not self.spec.delay and not self.job.gate.closed:
-            more, value = _pull(self._execute, self.outputs.send, self.attention, limit - 1)
+            more, value = _pull(self.execute, self.outputs.send, self.attention, limit - 1)
             meter.records_out += more
             given += more
         self._since = None
@@ -193,6 +196,9 @@ class SourceReplica(Replica):
             if self.spec.values is None:
                 if self.spec.none_ends:
                     return False
+                value = self._nothing()
+                if value is not None:
+                    return self._look_at(value, duration)
                 self._doze(self.spec.idle_delay)
             return True
         if not self._pass_gate() and not self.job.closing:
@@ -201,6 +207,15 @@ class SourceReplica(Replica):
             return False
         self._give(value, duration)
         return self._pace()
+
+    def _nothing(self) -> Any:
+        """What is to be taken in place of the `None` that `execute` returned."""
+        if self.spec.when_idle is None:
+            return None
+        try:
+            return self.spec.when_idle(self)
+        except BaseException as error:  # noqa: BLE001 - it may have asked user code once more
+            return _Raised(error)
 
     def _give(self, value: Any, duration: float) -> None:
         """Give away one record, which may be one to follow."""
@@ -236,7 +251,7 @@ class SourceReplica(Replica):
     def _raised(self, error: BaseException) -> bool:
         """Record what user code raised; it ends the stream, unless the source can go on after it (`recover`)."""
         self._record(error)
-        recover = getattr(self._execute, "recover", None)
+        recover = getattr(self.execute, "recover", None)
         if recover is not None and not self.job.stopping:
             try:
                 if recover(error):
