@@ -2,29 +2,22 @@
 
 Plain values and containers are read here, without running anything of the user's: dataclasses, named tuples, objects
 without a `__repr__` of their own too. Any other `__repr__` runs on a helper thread with a deadline, for it may block,
-recurse or return megabytes; a class that missed the deadline a few times is not asked again.
+recurse or return megabytes (`asking`).
 """
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType, MemberDescriptorType
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sage_runtime.attribution import current_source, set_source
-
-SECONDS = 0.05
-"""How long the `__repr__` methods in one preview may take together."""
+from sage_runtime.asking import MORE, SECONDS, ask_for, class_name, cut, printable
 
 _ITEMS, _DEPTH = 20, 4
 _FULL_ITEMS, _FULL_DEPTH = 200, 8
-_MORE = "…"
 
 
 def preview(value: object, limit: int = 200) -> str:
@@ -33,7 +26,7 @@ def preview(value: object, limit: int = 200) -> str:
     if value is None or kind is bool or kind is float:
         return repr(value)
     if kind is str and len(value) < limit - 2:  # type: ignore[arg-type]
-        return _cut(repr(value), limit)
+        return cut(repr(value), limit)
     return _Writer(limit, _ITEMS, _DEPTH).show(value)
 
 
@@ -54,19 +47,8 @@ def exception_message(error: BaseException, limit: int = 2000) -> str:
     if type(error).__str__ is BaseException.__str__ and len(error.args) == 1 and type(error.args[0]) is str:
         text = error.args[0]
     else:
-        text = _ask(str, error, time.monotonic() + SECONDS)
-    return _cut("\n".join(_printable(line) for line in text[: limit + 1].split("\n")), limit)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: max(limit - 1, 0)] + _MORE
-
-
-def _printable(text: str) -> str:
-    """The text with control characters, direction marks and lone surrogates as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        text = ask_for(str, error, time.monotonic() + SECONDS)
+    return cut("\n".join(printable(line) for line in text[: limit + 1].split("\n")), limit)
 
 
 class _FullError(Exception):
@@ -94,8 +76,8 @@ class _Writer:
         except _FullError:
             pass
         except RecursionError:  # called with next to no stack left
-            self._pieces.append(_MORE)
-        return _cut("".join(self._pieces), self._limit)
+            self._pieces.append(MORE)
+        return cut("".join(self._pieces), self._limit)
 
     def put(self, text: str) -> None:
         self._pieces.append(text)
@@ -123,10 +105,10 @@ class _Writer:
                     self.put(label)
                 self.value(value, depth + 1)
         except RuntimeError:  # another thread changed the container
-            self.put(f" {_MORE} changed while it was read")
+            self.put(f" {MORE} changed while it was read")
         else:
             if count > shown:
-                self.put(("," if line else ", ") + f"{line}{_MORE} {count - shown} more")
+                self.put(("," if line else ", ") + f"{line}{MORE} {count - shown} more")
         if close:
             self.put((line[:-2] if line else "") + close)
 
@@ -134,7 +116,7 @@ class _Writer:
         """Write a container, or only its brackets where it lies too deep."""
         self.put(opening)
         if depth >= self._depth:
-            self.put((_MORE if count else "") + close)
+            self.put((MORE if count else "") + close)
         else:
             self.items(pairs, count, depth, close)
 
@@ -149,7 +131,7 @@ class _Writer:
 
     def ask(self, value: object) -> None:
         """Write what the value's own `__repr__` says."""
-        self.put(_printable(_ask(repr, value, self._deadline)[: self._left]))
+        self.put(printable(ask_for(repr, value, self._deadline)[: self._left]))
 
 
 _Show = Callable[[_Writer, Any, int], None]
@@ -170,12 +152,12 @@ def _show_int(writer: _Writer, value: int, depth: int) -> None:
 
 def _show_str(writer: _Writer, value: str, depth: int) -> None:
     left = writer._left
-    writer.put(repr(str.__getitem__(value, slice(0, left))) + (_MORE if len(value) > left else ""))
+    writer.put(repr(str.__getitem__(value, slice(0, left))) + (MORE if len(value) > left else ""))
 
 
 def _show_bytes(writer: _Writer, value: bytes | bytearray, depth: int) -> None:
     left = writer._left
-    writer.put(repr(value[:left]) + (_MORE if len(value) > left else ""))
+    writer.put(repr(value[:left]) + (MORE if len(value) > left else ""))
 
 
 def _show_list(writer: _Writer, value: list[object], depth: int) -> None:
@@ -255,7 +237,7 @@ def _show_own(writer: _Writer, value: object, depth: int) -> None:
 
 def _show_subclass(show: _Show) -> _Show:
     def show_it(writer: _Writer, value: object, depth: int) -> None:
-        writer.put(_class_name(type(value)) + "(")
+        writer.put(class_name(type(value)) + "(")
         show(writer, value, depth)
         writer.put(")")
 
@@ -281,17 +263,17 @@ def _is_generated(own: Any) -> bool:
 def _show_named_tuple(writer: _Writer, value: tuple[object, ...], depth: int) -> None:
     names: tuple[str, ...] = type(value)._fields  # type: ignore[attr-defined]
     pairs = ((f"{name}=", item) for name, item in zip(names, tuple.__iter__(value), strict=False))
-    writer.container(_class_name(type(value)) + "(", pairs, tuple.__len__(value), depth, ")")
+    writer.container(class_name(type(value)) + "(", pairs, tuple.__len__(value), depth, ")")
 
 
 def _show_dataclass(writer: _Writer, value: object, depth: int) -> None:
     names = [f.name for f in getattr(type(value), "__dataclass_fields__", {}).values() if f.repr]
     pairs = [(f"{name}=", _attribute(value, name)) for name in names]
-    writer.container(_class_name(type(value)) + "(", pairs, len(pairs), depth, ")")
+    writer.container(class_name(type(value)) + "(", pairs, len(pairs), depth, ")")
 
 
 def _show_exception(writer: _Writer, value: BaseException, depth: int) -> None:
-    writer.container(_class_name(type(value)) + "(", _unlabelled(value.args), len(value.args), depth, ")")
+    writer.container(class_name(type(value)) + "(", _unlabelled(value.args), len(value.args), depth, ")")
 
 
 def _show_attributes(writer: _Writer, value: object, depth: int) -> None:
@@ -303,9 +285,9 @@ def _show_attributes(writer: _Writer, value: object, depth: int) -> None:
     pairs += [(f"{name}=", item) for name, item in islice(tuple(own.items()), writer._most + 1)]
     count = len(names) + len(own)
     if count:
-        writer.container(f"<{_class_name(kind)} ", pairs, count, depth, ">")
+        writer.container(f"<{class_name(kind)} ", pairs, count, depth, ">")
     else:
-        writer.put(f"<{_class_name(kind)}>")
+        writer.put(f"<{class_name(kind)}>")
 
 
 def _slots(base: type) -> list[str]:
@@ -342,104 +324,3 @@ def _attribute(value: object, name: str) -> object:
             except AttributeError:
                 return _MISSING
     return _MISSING
-
-
-def _class_name(kind: type) -> str:
-    """The class's own name; what a metaclass says of itself is not asked."""
-    return _printable(_cut(type.__dict__["__name__"].__get__(kind), 60))
-
-
-# --- a user's own __repr__, with a deadline -------------------------------------------------------------------------
-
-
-class _Request:
-    """One question for the helper thread: the caller waits on `done`."""
-
-    __slots__ = ("answer", "ask", "done", "source", "value")
-
-    def __init__(self, ask: Callable[[Any], str], value: object) -> None:
-        self.ask = ask
-        self.value = value
-        self.source = current_source()
-        self.answer = ""
-        self.done = threading.Event()
-
-
-class _Helper:
-    """A thread that answers one request at a time; any thread asks. One that got stuck is left behind."""
-
-    def __init__(self) -> None:
-        self.stuck = False
-        self._lock = threading.Lock()
-        self._wake = threading.Semaphore(0)
-        self._request: _Request | None = None
-        threading.Thread(target=self._run, name="sage-preview", daemon=True).start()
-
-    def ask(self, request: _Request, deadline: float) -> bool | None:
-        """Whether the request was answered in time; None if it was not even asked."""
-        if not self._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
-            return None
-        try:
-            if self.stuck:
-                return None
-            self._request = request
-            self._wake.release()
-            in_time = request.done.wait(max(deadline - time.monotonic(), 0.0))
-            self.stuck = not in_time
-            return in_time
-        finally:
-            self._lock.release()
-
-    def _run(self) -> None:
-        while not self.stuck:
-            self._wake.acquire()
-            request, self._request = self._request, None
-            if request is None:
-                continue
-            set_source(*request.source)
-            try:
-                text = request.ask(request.value)
-                request.answer = str.__str__(text)
-            except BaseException as error:  # noqa: BLE001 - whatever a user's method raises becomes the text
-                kinds = _class_name(type(request.value)), _class_name(type(error))
-                request.answer = f"<{kinds[0]} ({request.ask.__name__} raised {kinds[1]})>"
-            request.value = None
-            request.done.set()
-
-
-_STRIKES = 3
-_helper: _Helper | None = None
-_late: WeakKeyDictionary[type, int] = WeakKeyDictionary()
-"""How often a class missed the deadline; on a busy machine that may be bad luck, so it has a few tries."""
-
-
-def _forget_helper() -> None:
-    global _helper
-    _helper = None
-
-
-os.register_at_fork(after_in_child=_forget_helper)
-
-
-def _ask(ask: Callable[[Any], str], value: object, deadline: float) -> str:
-    """What the user's method says, or that it raised or took too long."""
-    global _helper
-    kind = type(value)
-    too_long = f"<{_class_name(kind)} ({ask.__name__} takes too long)>"
-    if _late.get(kind, 0) >= _STRIKES:
-        return too_long
-    request = _Request(ask, value)
-    while time.monotonic() < deadline:
-        helper = _helper
-        if helper is None or helper.stuck:
-            try:
-                helper = _helper = _Helper()
-            except RuntimeError:  # no thread can be started: the interpreter is ending
-                return f"<{_class_name(kind)}>"
-        in_time = helper.ask(request, deadline)
-        if in_time:
-            return request.answer
-        if in_time is False:
-            _late[kind] = _late.get(kind, 0) + 1
-            return too_long
-    return too_long

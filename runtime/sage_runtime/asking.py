@@ -1,0 +1,131 @@
+"""Asking a user's value for its text: its own `__repr__` or `__str__`, on a helper thread with a deadline.
+
+Such a method may block, recurse or return megabytes. A class that missed the deadline a few times is not asked again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sage_runtime.attribution import current_source, set_source
+
+SECONDS = 0.05
+"""How long the methods asked for one text may take together."""
+
+MORE = "…"
+"""Stands for what is left out."""
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or its beginning and a sign that there is more: `limit` characters at most."""
+    return text if len(text) <= limit else text[: max(limit - 1, 0)] + MORE
+
+
+def printable(text: str) -> str:
+    """The text with control characters, direction marks and lone surrogates as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def class_name(kind: type) -> str:
+    """The class's own name; what a metaclass says of itself is not asked."""
+    return printable(cut(type.__dict__["__name__"].__get__(kind), 60))
+
+
+class _Request:
+    """One question for the helper thread: the caller waits on `done`."""
+
+    __slots__ = ("answer", "ask", "done", "source", "value")
+
+    def __init__(self, ask: Callable[[Any], str], value: object) -> None:
+        self.ask = ask
+        self.value = value
+        self.source = current_source()
+        self.answer = ""
+        self.done = threading.Event()
+
+
+class _Helper:
+    """A thread that answers one request at a time; any thread asks. One that got stuck is left behind."""
+
+    def __init__(self) -> None:
+        self.stuck = False
+        self._lock = threading.Lock()
+        self._wake = threading.Semaphore(0)
+        self._request: _Request | None = None
+        threading.Thread(target=self._run, name="sage-preview", daemon=True).start()
+
+    def ask(self, request: _Request, deadline: float) -> bool | None:
+        """Whether the request was answered in time; None if it was not even asked."""
+        if not self._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
+            return None
+        try:
+            if self.stuck:
+                return None
+            self._request = request
+            self._wake.release()
+            in_time = request.done.wait(max(deadline - time.monotonic(), 0.0))
+            self.stuck = not in_time
+            return in_time
+        finally:
+            self._lock.release()
+
+    def _run(self) -> None:
+        while not self.stuck:
+            self._wake.acquire()
+            request, self._request = self._request, None
+            if request is None:
+                continue
+            set_source(*request.source)
+            try:
+                text = request.ask(request.value)
+                request.answer = str.__str__(text)
+            except BaseException as error:  # noqa: BLE001 - whatever a user's method raises becomes the text
+                kinds = class_name(type(request.value)), class_name(type(error))
+                request.answer = f"<{kinds[0]} ({request.ask.__name__} raised {kinds[1]})>"
+            request.value = None
+            request.done.set()
+
+
+_STRIKES = 3
+_helper: _Helper | None = None
+_late: WeakKeyDictionary[type, int] = WeakKeyDictionary()
+"""How often a class missed the deadline; on a busy machine that may be bad luck, so it has a few tries."""
+
+
+def _forget_helper() -> None:
+    global _helper
+    _helper = None
+
+
+os.register_at_fork(after_in_child=_forget_helper)
+
+
+def ask_for(ask: Callable[[Any], str], value: object, deadline: float) -> str:
+    """What the user's method says, or that it raised or took too long."""
+    global _helper
+    kind = type(value)
+    too_long = f"<{class_name(kind)} ({ask.__name__} takes too long)>"
+    if _late.get(kind, 0) >= _STRIKES:
+        return too_long
+    request = _Request(ask, value)
+    while time.monotonic() < deadline:
+        helper = _helper
+        if helper is None or helper.stuck:
+            try:
+                helper = _helper = _Helper()
+            except RuntimeError:  # no thread can be started: the interpreter is ending
+                return f"<{class_name(kind)}>"
+        in_time = helper.ask(request, deadline)
+        if in_time:
+            return request.answer
+        if in_time is False:
+            _late[kind] = _late.get(kind, 0) + 1
+            return too_long
+    return too_long
