@@ -18,8 +18,10 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import dashboards
 import measures
 import peers
 from chart import throughput_chart
@@ -87,8 +89,8 @@ def own_rows() -> Iterator[Row]:
     def chain() -> float:
         return four(python, RECORDS, program="four_chain.py")
 
-    def shape(name: str, records: int) -> Callable[[], float]:
-        return lambda: measures.inside(PLAIN, "shapes_sage.py", records, name) * RECORDS / records
+    def shape(name: str, records: int, *size: int) -> Callable[[], float]:
+        return lambda: measures.inside(PLAIN, "shapes_sage.py", records, name, *size) * RECORDS / records
 
     yield Row("four operators, monitored, against a plain chain of calls", *at_least(0.5), ours, chain, faster)
     yield Row(
@@ -138,6 +140,24 @@ def own_rows() -> Iterator[Row]:
     yield Row("a fan-out to ten sinks, against the chain of four", *ANY, shape("fan", 200_000), chain, faster)
     yield Row("a shuffle by key over four replicas, against the chain", *ANY, shape("shuffle", 300_000), chain, faster)
     yield Row("a join of two streams, against the chain of four", *ANY, shape("join", 100_000), chain, faster)
+    for what, name, small, large, records in TENFOLD:
+        yield Row(
+            f"{what}: {large} against {small}, a record's way through each",
+            *ANY,
+            partial(per_part, shape(name, records // 10, large), large),
+            partial(per_part, shape(name, records, small), small),
+            faster,
+            rounds=3,
+        )
+    for what, name, small, large, records in ONE_OF_MANY:
+        yield Row(
+            f"{what}: {large} against {small}",
+            *ANY,
+            shape(name, records, large),
+            shape(name, records, small),
+            faster,
+            rounds=3,
+        )
     yield Row(
         "1,600 records that sleep 10 ms each, eight replicas, against the ideal 2 s",
         *at_least(0.95),
@@ -155,6 +175,15 @@ def own_rows() -> Iterator[Row]:
         unit="ms",
         rounds=15,
     )
+    for mode, does in (("flood", "floods"), ("spin", "spins in four operators")):
+        yield Row(
+            f"a key, until what it does is drawn, p50, while the pipeline {does}, against one that idles",
+            *at_most(2),
+            partial(dashboards.key_latency, mode),
+            partial(dashboards.key_latency, "idle"),
+            longer,
+            rounds=3,
+        )
     saves: Iterator[float] = iter(())
 
     def save() -> float:
@@ -182,6 +211,25 @@ def own_rows() -> Iterator[Row]:
         unit="MB",
         rounds=2,
     )
+
+
+def per_part(seconds: Callable[[], float], parts: int) -> float:
+    """The seconds for each operator, sink or replica that the records go through."""
+    return seconds() / parts
+
+
+TENFOLD = (
+    ("operators in a row", "row", 10, 100, 200_000),
+    ("sinks of a fan-out", "fan", 10, 100, 100_000),
+)
+"""What grows tenfold, as shape, sizes and records: each record goes through all of them."""
+
+ONE_OF_MANY = (
+    ("replicas of a shuffle by key", "shuffle", 4, 40, 200_000),
+    ("services that are called in turn", "services", 1, 10, 20_000),
+    ("many services that are called in turn", "services", 10, 100, 20_000),
+)
+"""What grows tenfold where each record goes through one of them."""
 
 
 UNWATCHED = [

@@ -1,7 +1,7 @@
-"""Other shapes of pipelines, era 1: `python shapes_sage.py RECORDS RESULT SHAPE`; the result is seconds.
+"""Other shapes of pipelines, era 1: `python shapes_sage.py RECORDS RESULT SHAPE [SIZE]`; the result is seconds.
 
-SHAPE: row (ten operators), fan (one source, ten sinks), shuffle (keyed, four replicas), join, blocking (eight replicas
-that sleep 10 ms a record).
+SHAPE: row (SIZE operators, 10), fan (one source, SIZE sinks, 10), shuffle (keyed, SIZE replicas, 4), join, blocking
+(SIZE replicas that sleep 10 ms a record, 8), services (each record calls one of SIZE services, 1).
 """
 
 import sys
@@ -14,8 +14,11 @@ from sage.core.api.function.keyby_function import KeyByFunction
 from sage.core.api.function.map_function import MapFunction
 from sage.core.api.function.sink_function import SinkFunction
 from sage.core.api.local_environment import LocalEnvironment
+from sage.core.api.service.base_service import BaseService
 
 RECORDS, SHAPE = int(sys.argv[1]), sys.argv[3]
+USUAL = {"row": 10, "fan": 10, "shuffle": 4, "join": 2, "blocking": 8, "services": 1}
+SIZE = int(sys.argv[4]) if len(sys.argv) > 4 else USUAL[SHAPE]
 seen = 0
 
 
@@ -53,6 +56,16 @@ class Key4(KeyByFunction):
         return value
 
 
+class Echo(BaseService):
+    def echo(self, value):
+        return value
+
+
+class Ask(MapFunction):
+    def execute(self, value):
+        return self.call_service[f"echo{value % SIZE}"].echo(value)
+
+
 class Pair(BaseJoinFunction):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -74,19 +87,23 @@ class Count(SinkFunction):
 def build(environment):
     source = environment.from_batch(Numbers)
     if SHAPE == "row":
-        for _ in range(8):
+        for _ in range(SIZE - 2):
             source = source.map(Increment)
         source.sink(Count)
     elif SHAPE == "fan":
-        for _ in range(10):
+        for _ in range(SIZE):
             source.sink(Count)
     elif SHAPE == "shuffle":
-        source.keyby(Key).map(Increment, parallelism=4).sink(Count)
+        source.keyby(Key).map(Increment, parallelism=SIZE).sink(Count)
     elif SHAPE == "join":
         other = environment.from_batch(Numbers)
         source.keyby(Key4).connect(other.keyby(Key4)).join(Pair).sink(Count)
+    elif SHAPE == "services":
+        for number in range(SIZE):
+            environment.register_service(f"echo{number}", Echo)
+        source.map(Ask).sink(Count)
     else:
-        source.map(Sleep, parallelism=8).sink(Count)
+        source.map(Sleep, parallelism=SIZE).sink(Count)
 
 
 environment = LocalEnvironment("shapes")
