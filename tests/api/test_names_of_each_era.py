@@ -73,6 +73,13 @@ ERA_2 = {
     "sage.common.core.signals": "StopSignal",
     "sage.kernel.runtime.communication.packet": "StopSignal Packet",
     "sage.kernel.facade": "create submit run call",
+    "sage.kernel.flow": (
+        "ExceptionContext ExceptionDecision ExceptionEvent FlowDefinitionError FlowException "
+        "flow_exception_handler register_exception_handler_hook"
+    ),
+    "sage.common.core.flow_exceptions": "ExceptionAction ExceptionContext ExceptionDecision ExceptionEvent",
+    "sage.kernel.runtime.monitoring": "MetricsCollector MetricsReporter ResourceMonitor RESOURCE_MONITOR_AVAILABLE",
+    "sage.kernel.runtime.monitoring.metrics": "PacketMetrics TaskPerformanceMetrics ServicePerformanceMetrics",
     "sage.kernel.scheduler.api": "BaseScheduler",
     "sage.kernel.scheduler.decision": "PlacementDecision",
     "sage.kernel.scheduler.impl": "FIFOScheduler LoadAwareScheduler get_scheduler",

@@ -112,6 +112,32 @@ _OUTPUT_PATHS = _of(
 )
 _HOOKS = _of("hooks", "register_kernel_exception_handler_hook", "get_registered_exception_handler_hook")
 _FACADE = _of("facade", "create", "submit", "run", "call", "_get_runtime_backend", "_resolve_flow_for_backend")
+_FLOW_EXCEPTIONS = _of(
+    "flow_exceptions",
+    "ExceptionAction",
+    "ExceptionContext",
+    "ExceptionEvent",
+    "ExceptionDecision",
+    "FlowException",
+    "FlowDefinitionError",
+)
+_FLOW_HANDLERS = _of(
+    "flow_exceptions", "flow_exception_handler", "exception_handler", "register_exception_handler_hook"
+)
+_METRICS = _of(
+    "monitoring",
+    "PacketMetrics",
+    "TaskPerformanceMetrics",
+    "ServiceRequestMetrics",
+    "ServicePerformanceMetrics",
+    "MethodMetrics",
+)
+_MONITORING: dict[str, Names] = {
+    "metrics": _METRICS,
+    "metrics_collector": _of("monitoring", "MetricsCollector"),
+    "metrics_reporter": _of("monitoring_reports", "MetricsReporter"),
+    "resource_monitor": _of("monitoring_reports", "ResourceMonitor"),
+}
 
 _ERA_1_LOCAL = _of("environments", "LocalEnvironment")
 _ERA_1_REMOTE = _of("environments", "RemoteEnvironment")
@@ -209,6 +235,19 @@ _ERA_2: Table = {
     "sage.kernel.runtime.job_manager": _JOBS,
     "sage.kernel.runtime.job_info": _JOBS,
     "sage.kernel.runtime.jobmanager_client": _JOBS,
+    "sage.kernel.runtime.monitoring": {
+        **{name: target for names in _MONITORING.values() for name, target in names.items()},
+        **_of("monitoring_reports", "RESOURCE_MONITOR_AVAILABLE"),
+    },
+    **_below("sage.kernel.runtime.monitoring", _MONITORING),
+    "sage.common.core.flow_exceptions": _FLOW_EXCEPTIONS,
+    "sage.kernel.flow": {
+        **_FLOW_EXCEPTIONS,
+        **_FLOW_HANDLERS,
+        **_of("operators", "PipelineCompiler", "CompiledActorGraph"),
+    },
+    "sage.kernel.flow.exception_handler": _FLOW_HANDLERS,
+    "sage.kernel.flow.pipeline_compiler": _of("operators", "PipelineCompiler", "CompiledActorGraph"),
     "sage.kernel.facade": _FACADE,
     "sage.kernel.scheduler": _SCHEDULING,
     "sage.kernel.scheduler.api": _SCHEDULING,
