@@ -95,14 +95,19 @@ def _as_from_file(error: SyntaxError | ValueError, source: bytes, path: str) -> 
         return SyntaxError("source code cannot contain null bytes", (path, line, None, text))
     if not isinstance(error, SyntaxError):
         return SyntaxError(message)
-    if message.startswith("(unicode error) 'utf-8' codec"):
+    if message.startswith(("(unicode error) 'utf-8' codec", "Non-UTF-8 code starting with")):
         try:
             source.decode()
         except UnicodeDecodeError as wrong:
             line = source.count(b"\n", 0, wrong.start) + 1
-            words = f"Non-UTF-8 code starting with '\\x{source[wrong.start]:02x}' in file {path} on line {line}"
-            return SyntaxError(f"{words}, but no encoding declared; see https://peps.python.org/pep-0263/ for details")
-    if not error.lineno:
+            words = (
+                f"Non-UTF-8 code starting with '\\x{source[wrong.start]:02x}' in file {path} on line {line}, "
+                "but no encoding declared; see https://peps.python.org/pep-0263/ for details"
+            )
+            if sys.version_info < (3, 14):
+                return SyntaxError(words)
+            error.msg, error.lineno = words, line
+    elif not error.lineno and sys.version_info < (3, 14):
         return SyntaxError(message.replace("unknown encoding", "encoding problem"))
     return error
 

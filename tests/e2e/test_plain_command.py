@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND, Completed, Running, eventually, nothing_left, processes, sage_tui
+from support.command import COMMAND, Completed, Running, eventually, is_stopped, nothing_left, processes, sage_tui
 from support.scripts import STREAM, TUTORIAL, written
 
 
@@ -242,17 +242,14 @@ def test_killed_itself_it_takes_the_worker_along(tmp_path: Path) -> None:
 
 
 def test_suspended_it_stops_the_worker_and_goes_on_with_it(tmp_path: Path) -> None:
-    def state(pid: int) -> str:
-        return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-
     script = written(tmp_path, "stream.py", STREAM)
     with Running("--plain", script, cwd=tmp_path) as command:
         command.line()
         pids = processes(script)
         command.signal(signal.SIGTSTP)
-        eventually(lambda: all(state(pid).startswith("T") for pid in pids), "the stop of all its processes")
+        eventually(lambda: all(map(is_stopped, pids)), "the stop of all its processes")
         command.signal(signal.SIGCONT)
-        eventually(lambda: not any(state(pid).startswith("T") for pid in pids), "their going on")
+        eventually(lambda: not any(map(is_stopped, pids)), "their going on")
         command.signal(signal.SIGTERM)
         command.end()
 

@@ -133,6 +133,15 @@ def _command_lines() -> Sequence[tuple[int, str]]:
     return found
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still, as after ctrl+z."""
+    status = Path(f"/proc/{pid}/stat")
+    if status.exists():
+        return status.read_text().rpartition(")")[2].split()[0] == "T"
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return listed.startswith("T")
+
+
 def worker_of(script: Path) -> int:
     """The process id of the worker that runs `script`, once there is just one (a save starts the next one ahead)."""
 

@@ -84,7 +84,7 @@ def test_pythonpath_does_not_reach_the_runtime_but_the_script(scripts: Scripts) 
 
 SOURCES: dict[str, bytes] = {
     "latin-1 with a cookie": "# coding: latin-1\nprint('é')\n".encode("latin-1"),
-    "latin-1 without one": "x = 1\nprint('é')\n".encode("latin-1"),
+    "latin-1 without one": "# no cookie\nprint('é')\n".encode("latin-1"),
     "a byte order mark": b"\xef\xbb\xbfprint('marked')\n",
     "a byte order mark and another cookie": b"\xef\xbb\xbf# coding: latin-1\nprint(1)\n",
     "an unknown cookie": b"# coding: nonsense\nprint(1)\n",
