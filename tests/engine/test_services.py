@@ -513,6 +513,35 @@ def test_a_service_may_call_a_later_one_while_it_is_set_up() -> None:
     assert out.values == ["end"]
 
 
+@pytest.mark.parametrize("hook", ["setup", "start"])
+def test_a_service_that_cannot_be_set_up_answers_no_call_and_is_still_cleaned_up(hook: str) -> None:
+    happened: list[str] = []
+
+    class Service:
+        def __init__(self, context: Any) -> None:
+            pass
+
+        def work(self) -> str:
+            return "worked"
+
+        def cleanup(self) -> None:
+            happened.append("cleanup")
+
+    def fail(self: Any) -> None:
+        raise ValueError(f"no {hook}")
+
+    setattr(Service, hook, fail)
+    pipeline = Pipeline()
+    pipeline.service("svc", Service)
+    pipeline.sink(pipeline.add("map", calling(lambda c, v: c.call_service["svc"].work()), pipeline.values([1, 2])))
+    recorder = Recorder()
+    run(pipeline, recorder)
+    failures = [(failure.source, failure.message) for failure in recorder.of(Failure)]
+    assert failures.count(("svc", f"no {hook}")) == 1
+    assert sum(f"no {hook}" in message for source, message in failures if source != "svc") == 2
+    assert happened == ["cleanup"]
+
+
 def test_each_job_has_services_of_its_own() -> None:
     made: list[Any] = []
 

@@ -76,6 +76,7 @@ class Service:
         self._waits = waits
         self._context: ServiceContext | None = None
         self._instance: Any = None
+        self._served: Any = None  # the instance, once it is set up
         self._broken: BaseException | None = None
         self._closed = False
         self._running: list[Request] = []
@@ -310,6 +311,7 @@ class Service:
             self._instance = self.spec.create(self._context)
             self._hook("setup")
             self._hook("start", "start_running")
+            self._served = self._instance
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
             self._broken = error
             self._failures.record(self.name, "service", error)
@@ -341,7 +343,7 @@ class Service:
             if request.timeout is not None and began > request.called + request.timeout:
                 raise TooLateError
             name = request.method
-            method = getattr(self._instance, name, None) if name is not None else None
+            method = getattr(self._served, name, None) if name is not None else None
             result = (method or self._method(request))(*request.args, **request.kwargs)
             duration = clock() - began
         except TooLateError:
