@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
@@ -20,6 +19,7 @@ from textual.screen import Screen
 from sage_runtime.events import Notice, Pause, Resume, ServiceCall
 from sage_tui.dashboard.baselines import Baselines
 from sage_tui.dashboard.commands import Commands
+from sage_tui.dashboard.copying import Copying
 from sage_tui.dashboard.feed import INTERVAL, Feed
 from sage_tui.dashboard.messages import (
     FailureOpened,
@@ -50,6 +50,7 @@ from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
 from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
+from sage_tui.dashboard.writing import Writing
 from sage_tui.session.protocol import SessionWithPast
 from sage_tui.settings import Settings
 from sage_tui.state.views import OperatorView, SessionView
@@ -58,7 +59,7 @@ NOTICE_SECONDS = 5.0
 """How long something that is only good to know stays on the screen."""
 
 
-class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, App[None]):
+class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM, SIGINT, SIGQUIT and SIGHUP end it as the key does; `ended_by` then tells which one.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from sage_runtime.events import Trace
+from sage_tui.dashboard.exporting import Export
 from sage_tui.journal.lines import Line
 
 
@@ -57,6 +58,14 @@ class StepOpened(Message):
     """Enter on a step of a followed record."""
 
     step: Trace
+
+
+@dataclass
+class ExportWanted(Message):
+    """Somebody wants what a pane shows in a file; `title` names the pane."""
+
+    title: str
+    export: Export
 
 
 @dataclass

@@ -18,6 +18,9 @@ ROOM_FOR_CALLER = 48
 LEAST_ARGUMENTS = 8
 """Cells that the arguments of a call get, however long the answer is."""
 
+WRITER = 16
+"""Cells in which a file names who printed a line; longer names push the text to the right."""
+
 SHOWN = 4096
 """Characters of a line that are made ready for the screen beyond what is scrolled past; the rest is in its detail."""
 
@@ -40,6 +43,10 @@ class Presenter(Protocol):
 
     def copy(self, line: Line) -> str:
         """What somebody wants who copies the line."""
+        ...
+
+    def whole(self, line: Line) -> str:
+        """The line as it is in a file: all that the pane shows of it, uncut. Any thread may ask."""
         ...
 
 
@@ -66,6 +73,10 @@ class OutputPresenter:
     def copy(self, line: Line) -> str:
         """The printed text itself."""
         return line.text
+
+    def whole(self, line: Line) -> str:
+        """Who printed it, `!` if it went to stderr, and the text."""
+        return f"{'!' if line.kind == 'stderr' else ' '} {line.source or 'script':<{WRITER}}  {line.text}"
 
 
 _LEVELS: Mapping[str, tuple[str, str]] = {
@@ -100,6 +111,8 @@ class LogPresenter:
     def copy(self, line: Line) -> str:
         """Time, level, source and the whole message."""
         return f"{fmt.clock(line.t, milliseconds=True)} {line.kind} {line.source or '-'}: {line.text}"
+
+    whole = copy
 
 
 class CallPresenter:
@@ -154,6 +167,8 @@ class CallPresenter:
             return line.text
         times = f"waited {fmt.duration(call.waited)}, took {fmt.duration(call.duration)}"
         return f"{fmt.clock(call.t, milliseconds=True)} {line.text} ({times})"
+
+    whole = copy
 
 
 def body_room(drawn: Drawn, width: int) -> int:

@@ -24,7 +24,10 @@ class DeckScreen(Screen[None]):
     ESCAPE_TO_MINIMIZE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="deck.back"),
-        *(Binding(str(number), f"pane({number})", show=False, id=f"deck.pane_{number}") for number in range(1, 10)),
+        *(
+            Binding(str(number), f"pane({number})", f"Pane {number}", show=False, id=f"deck.pane_{number}")
+            for number in range(1, 10)
+        ),
         Binding("tab", "next_pane(1)", "Next pane", show=False, id="deck.next"),
         Binding("shift+tab", "next_pane(-1)", "Previous pane", show=False, id="deck.previous"),
         Binding("z", "zoom", "Zoom", tooltip="Give this pane all the room, or restore the others", id="deck.zoom"),

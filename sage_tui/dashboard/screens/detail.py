@@ -85,10 +85,8 @@ class DetailScreen(ModalScreen[None]):
         self.query_one("#sections", Static).update(_sections(detail.sections))
 
     def action_copy(self) -> None:
-        """Copy everything through the terminal."""
-        text = self.detail.plain()
-        self.app.copy_to_clipboard(text)
-        self.app.notify(f"Sent {fmt.exact(len(text))} characters to the terminal's clipboard (OSC 52).", markup=False)
+        """Copy what the mouse has selected, else everything."""
+        self.app.copy_to_clipboard(self.get_selected_text() or self.detail.plain())
 
     def action_scroll(self, by: int) -> None:
         """Scroll by a line."""

@@ -8,6 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from sage_tui.dashboard.as_json import event_json
+from sage_tui.dashboard.exporting import Export, RunPart, json_lines, text_lines
 from sage_tui.dashboard.matching import Query
 from sage_tui.dashboard.present import Presenter
 from sage_tui.dashboard.runs import RunLinesFinder
@@ -89,6 +91,21 @@ class LinePane(Pane):
     def copied(self) -> str | None:
         line = self.list.current()
         return None if line is None else self.list.presenter.copy(line)
+
+    def copied_json(self) -> str | None:
+        line = self.list.current()
+        return None if line is None else event_json(line.event)
+
+    def exported(self) -> Export:
+        """All lines of the runs that can be scrolled back over, through the filter; found again on another thread."""
+        lines, above, parts = self.list, False, []
+        for run in lines.transcript.runs:
+            count = run.source.count()
+            parts.append(RunPart(lines.rules.get(run.run, f"run {run.run}") if above else "", run.source, count))
+            above = above or count > 0
+        queries = () if lines.filter_scan is None else lines.filter_scan.queries
+        write = lines.presenter.whole
+        return Export(self.pane, lambda: text_lines(parts, queries, write), lambda: json_lines(parts, queries))
 
     def action_search(self) -> None:
         """Ask what to search for."""

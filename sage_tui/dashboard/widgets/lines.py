@@ -10,32 +10,28 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
 from sage_tui.dashboard.matching import Query
 from sage_tui.dashboard.messages import LineOpened
-from sage_tui.dashboard.paint import Painted, Span, crop
+from sage_tui.dashboard.paint import Span, crop
 from sage_tui.dashboard.present import Presenter, body_room
 from sage_tui.dashboard.scan import Scan
 from sage_tui.dashboard.transcript import Place, Rule, Transcript
+from sage_tui.dashboard.widgets.selecting import Selecting
 from sage_tui.journal.lines import Line, LineSource
 
 STRIPS_KEPT = 512
 SIDEWAYS = 8
-COPIED_ROWS = 20_000
-"""Rows that a mouse selection copies at most."""
 
 
-class LineList(Painted, can_focus=True):
+class LineList(Selecting, can_focus=True):
     """The rows of a transcript, drawn by a presenter. Only the dashboard's thread touches it.
 
     While `follow` is on, the last rows are shown as they come. A key or the wheel that moves away from the end turns
     it off, one that returns to the end turns it on again.
     """
-
-    ALLOW_SELECT = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "cursor(-1)", "Up", show=False, id="lines.up"),
@@ -323,8 +319,8 @@ class LineList(Painted, can_focus=True):
             self._scroll(self._last_top())
 
     def on_click(self, event: events.Click) -> None:
-        row = round(self.scroll_y) + event.get_content_offset_capture(self).y
-        if row < self._rows:
+        row = self.row_at(event.get_content_offset_capture(self).y)
+        if row < self._rows and not self.was_dragged:
             self._move_to(row)
             if event.chain == 2:
                 self.action_open()
@@ -342,10 +338,7 @@ class LineList(Painted, can_focus=True):
         marked = not self.follow and place == self._cursor
         background = ("cursor" if self.has_focus else "cursor-blurred") if marked else ""
         strip = self._strip_at(place, width, background)
-        selection = self.text_selection
-        if selection is not None and (selected := selection.get_span(row)) is not None:
-            strip = self._selected(strip, *selected)
-        return strip.apply_offsets(0, row)
+        return self.with_selection(strip, row)
 
     def _strip_at(self, place: Place, width: int, background: str) -> Strip:
         key = (place, width, background, self.shift)
@@ -370,29 +363,15 @@ class LineList(Painted, can_focus=True):
             body = _highlight(body, self.search)
         return [*drawn.before, *crop(body, self.shift, body_room(drawn, width)), *drawn.after]
 
-    def _selected(self, strip: Strip, start: int, end: int) -> Strip:
-        end = strip.cell_length if end == -1 else min(end, strip.cell_length)
-        if start >= end:
-            return strip
-        before, inside, after = strip.crop(0, start), strip.crop(start, end), strip.crop(end, strip.cell_length)
-        style = self.screen.get_component_rich_style("screen--selection")
-        return Strip.join([before, inside.apply_style(style), after])
+    def selectable_rows(self) -> int:
+        return self._rows
 
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text of the rows that the mouse selected, as they are drawn."""
-        first = 0 if selection.start is None else selection.start.y
-        last = self._rows - 1 if selection.end is None else selection.end.y
-        width = self.scrollable_content_region.width
-        texts = []
-        for row in range(first, min(last + 1, self._rows, first + COPIED_ROWS)):
-            span, place = selection.get_span(row), self.transcript.place(row)
-            if span is not None and place is not None:
-                text = self._strip_at(place, width, "").text
-                texts.append(text[span[0] : None if span[1] == -1 else span[1]].rstrip())
-        return "\n".join(texts), "\n"
+    def row_text(self, row: int) -> str:
+        place = self.transcript.place(row)
+        return "" if place is None else self._strip_at(place, self.scrollable_content_region.width, "").text
 
-    def selection_updated(self, selection: Selection | None) -> None:
-        self.refresh()
+    def selection_begun(self, row: int) -> None:
+        self._move_to(row)  # what is selected doesn't scroll away
 
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from sage_runtime.events import Record
+from sage_tui.dashboard.as_json import record_json
 from sage_tui.dashboard.paint import Span
 from sage_tui.dashboard.present import LogPresenter, OutputPresenter
 from sage_tui.dashboard.runs import RunLinesFinder
@@ -40,6 +41,7 @@ class RecordsPane(Pane):
         self._operator = (pipeline, operator)
         self._finder = finder
         self._seen = (0, 0)
+        self._records: list[Record] = []
         self.text = Text("No record has come by since this view was opened")
         super().__init__()
 
@@ -65,7 +67,17 @@ class RecordsPane(Pane):
             and event.port == self._port
         ]
         if mine:
-            self.text.show_lines(record_lines(mine[-SHOWN:][::-1]))
+            self._records = mine[-SHOWN:][::-1]
+            self.text.show_lines(record_lines(self._records))
+
+    def copied_json(self) -> str | None:
+        """The record at the top of what is shown."""
+        above = round(self.text.scroll_y)
+        for record in self._records:
+            above -= 1 + record.preview.count("\n") + 1
+            if above < 0:
+                return record_json(record)
+        return None
 
     def copied(self) -> str | None:
         return self.text.plain() or None

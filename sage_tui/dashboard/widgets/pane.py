@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,8 +13,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from sage_tui.dashboard.arrangement import PANES
-from sage_tui.dashboard.messages import PaneChosen
-from sage_tui.state import format as fmt
+from sage_tui.dashboard.exporting import Export
+from sage_tui.dashboard.messages import ExportWanted, PaneChosen
+from sage_tui.dashboard.widgets.selecting import Selecting
 from sage_tui.state.views import SessionView
 
 
@@ -49,6 +50,13 @@ def _title(tab: Tab, level: int, active: bool) -> str:
     return f" {' '.join(word for word in words if word)}{' ' if level < 2 else ''}"
 
 
+def whole_text(widget: Widget) -> Iterable[str]:
+    """All the text of a widget that has rows, else the lines that it draws now."""
+    if isinstance(widget, Selecting):
+        return widget.whole()
+    return (widget.render_line(y).text.rstrip() for y in range(widget.size.height))
+
+
 class Pane(Vertical):
     """The frame of one pane. Subclasses compose `main`, the widget that takes the keys, and fill it in `show_view`."""
 
@@ -57,7 +65,13 @@ class Pane(Vertical):
     short: ClassVar[str]
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "copy", "Copy", tooltip="Copy the current line", show=False, id="pane.copy"),
+        Binding("y", "copy", "Copy", tooltip="Copy the selection, or the current line", show=False, id="pane.copy"),
+        Binding(
+            "x", "export", "Export", tooltip="Write all that the pane shows to a file", show=False, id="pane.export"
+        ),
+        Binding(
+            "Y", "copy_json", "Copy JSON", tooltip="Copy the record, call or line as JSON", show=False, id="pane.json"
+        ),
     ]
 
     def __init__(self) -> None:
@@ -85,14 +99,32 @@ class Pane(Vertical):
         """What `y` copies; None if there is nothing."""
         return None
 
+    def copied_json(self) -> str | None:
+        """What `Y` copies; None if there is nothing."""
+        return None
+
     def action_copy(self) -> None:
-        """Copy the current line through the terminal."""
-        text = self.copied()
+        """Copy what the mouse has selected, else the current line."""
+        self._copy(self.screen.get_selected_text() or self.copied())
+
+    def action_copy_json(self) -> None:
+        """Copy the current record, call or line as JSON."""
+        self._copy(self.copied_json())
+
+    def exported(self) -> Export:
+        """What `x` writes: all of a table or a text, else what is on the screen."""
+        lines = list(whole_text(self.main))
+        return Export(self.pane, lambda: lines)
+
+    def action_export(self) -> None:
+        """Ask for a file, and write all that the pane shows into it."""
+        self.post_message(ExportWanted(self.label, self.exported()))
+
+    def _copy(self, text: str | None) -> None:
         if text is None:
             self.app.notify("There is nothing to copy here.", severity="warning", markup=False)
-            return
-        self.app.copy_to_clipboard(text)
-        self.app.notify(f"Sent {fmt.exact(len(text))} characters to the terminal's clipboard (OSC 52).", markup=False)
+        else:
+            self.app.copy_to_clipboard(text)
 
     # --- the top edge --------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from sage_runtime.events import ServiceCall
+from sage_tui.dashboard.as_json import event_json
 from sage_tui.dashboard.matching import Query
 from sage_tui.dashboard.messages import LineOpened
 from sage_tui.dashboard.paint import Span
@@ -179,6 +180,10 @@ class ServiceCallsPane(ScopedLines):
             return super().copied()
         line = self.table.current()
         return None if line is None else self.list.presenter.copy(line)
+
+    def copied_json(self) -> str | None:
+        line = self.list.current() if self.ranking is None else self.table.current()
+        return None if line is None else event_json(line.event)
 
     def on_unmount(self) -> None:
         if self.ranking is not None:

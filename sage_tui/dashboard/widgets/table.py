@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -12,12 +12,16 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from sage_tui.dashboard.paint import Painted, Span, span
+from sage_tui.dashboard.paint import Span, span
+from sage_tui.dashboard.widgets.selecting import Selecting
 
 Row = TypeVar("Row")
 
 GAP, WIDE_GAP = 1, 2
 """Cells between two columns: at least, and where there is room."""
+
+WIDEST = 400
+"""Cells of a table that is written to a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Group:
     note: str = ""
 
 
-class Table(Painted, Generic[Row], can_focus=True):
+class Table(Selecting, Generic[Row], can_focus=True):
     """Rows of one kind under a header that stays. Rows are `(key, row)`; a `Group` in place of a row is a heading."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -160,6 +164,8 @@ class Table(Painted, Generic[Row], can_focus=True):
     def on_click(self, event: events.Click) -> None:
         y = event.get_content_offset_capture(self).y
         index = y - 1 + round(self.scroll_y)
+        if self.was_dragged:
+            return
         if y >= 1 and 0 <= index < len(self._rows) and not isinstance(self._rows[index][1], Group):
             self._go(index)
             if event.chain == 2:
@@ -205,12 +211,32 @@ class Table(Painted, Generic[Row], can_focus=True):
         index = y - 1 + round(self.scroll_y)
         if index >= len(self._rows):
             return self.blank(width)
+        return self.with_selection(self._row_strip(index, width), index)
+
+    def _row_strip(self, index: int, width: int) -> Strip:
         key, row = self._rows[index]
         if isinstance(row, Group):
             note = span(" " + row.note + " ", len(row.note) + 2, "muted") if row.note else Span("")
             return self.strip([Span(" " + row.title, "strong"), note], width)
         background = ("cursor" if self.has_focus else "cursor-blurred") if key == self.cursor else ""
         return self.strip(self._cells(row, key == self.cursor), width, background)
+
+    def selectable_rows(self) -> int:
+        return len(self._rows)
+
+    def whole(self) -> Iterable[str]:
+        """Header and rows with all columns, however wide."""
+        kept = self._widths, self._gap
+        self._widths = self._column_widths(WIDEST)
+        rows = [self._header(WIDEST), *(self._row_strip(row, WIDEST) for row in range(len(self._rows)))]
+        self._widths, self._gap = kept
+        return [strip.text.replace("▌", " ").rstrip() for strip in rows]
+
+    def row_text(self, row: int) -> str:
+        return self._row_strip(row, self.scrollable_content_region.width).text.replace("▌", " ")
+
+    def row_at(self, y: int) -> int:
+        return max(0, y - 1 + round(self.scroll_y))
 
     def _cells(self, row: Row, under_cursor: bool) -> list[Span]:
         spans = [Span("▌" if under_cursor and self.has_focus else " ", "key")]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.strip import Strip
 
-from sage_tui.dashboard.paint import Painted, Span, crop
+from sage_tui.dashboard.paint import Span, crop
+from sage_tui.dashboard.widgets.selecting import Selecting
 
 SIDEWAYS = 8
 
 
-class Text(Painted, can_focus=True):
+class Text(Selecting, can_focus=True):
     """Shows lines of spans; draws those on the screen. Arrows scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,4 +78,14 @@ class Text(Painted, can_focus=True):
         row = y + round(self.scroll_y)
         if row >= len(self.lines):
             return self.blank(width)
-        return self.strip(crop(self.lines[row], self.shift, width), width)
+        return self.with_selection(self.strip(crop(self.lines[row], self.shift, width), width), row)
+
+    def selectable_rows(self) -> int:
+        return len(self.lines)
+
+    def whole(self) -> Iterable[str]:
+        return self.plain().split("\n") if self.lines else [self.empty]
+
+    def row_text(self, row: int) -> str:
+        width = self.scrollable_content_region.width
+        return "".join(text for text, _ in crop(self.lines[row], self.shift, width))

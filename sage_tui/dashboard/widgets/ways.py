@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from sage_runtime.events import EdgeInfo, Trace
+from sage_tui.dashboard.as_json import event_json
 from sage_tui.dashboard.paint import Span, span
 from sage_tui.dashboard.present import one_line
 from sage_tui.dashboard.sources import SourceColours
@@ -67,6 +68,10 @@ class FollowedPane(Pane):
     def copied(self) -> str | None:
         record = self.table.current()
         return None if record is None else "\n".join(f"{step.operator}: {step.before}" for step in record.steps)
+
+    def copied_json(self) -> str | None:
+        record = self.table.current()
+        return None if record is None else "\n".join(map(event_json, record.steps))
 
     def on_table_moved(self, event: Table.Moved) -> None:
         event.stop()
@@ -149,6 +154,10 @@ class WayPane(Pane):
         step = row.step
         times = f"waited {fmt.duration(step.waited)}, worked {fmt.duration(step.duration)}"
         return f"{step.operator}: {step.before} → {', '.join(step.after) or 'nothing'} ({times})"
+
+    def copied_json(self) -> str | None:
+        row = self.table.current()
+        return None if row is None else event_json(row.step)
 
     def on_table_moved(self, event: Table.Moved) -> None:
         event.stop()

@@ -1,0 +1,64 @@
+"""A box that asks into which file a pane is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+
+class ExportScreen(ModalScreen[Path | None]):
+    """Gives the path that was chosen: of a file that is not there yet, in a folder that is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="export.cancel")]
+
+    def __init__(self, title: str, name: str, json: bool) -> None:
+        super().__init__()
+        self._title = title
+        self._name = name
+        self._json = json
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content("enter writes · esc cancels")
+            yield Static(Content.assemble(("into ", "$look-muted"), str(Path.cwd())), id="folder", markup=False)
+            yield Input(self._name, compact=True, select_on_focus=False)
+            hint = "a name that ends in .jsonl takes the events as --json prints them" if self._json else ""
+            yield Static(Content.assemble((hint, "$look-muted")), id="problem", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        name = event.value.strip()
+        path = Path(name).expanduser()
+        problem = _problem(name, path)
+        if problem:
+            self.query_one("#problem", Static).update(Content.assemble((problem, "$look-bad")))
+        else:
+            self.dismiss(path.absolute())
+
+    def action_cancel(self) -> None:
+        """Write nothing."""
+        self.dismiss(None)
+
+
+def _problem(name: str, path: Path) -> str:
+    if not name:
+        return "It needs a name."
+    try:
+        if path.exists():
+            return "There is such a file already; choose another name."
+        if not path.parent.is_dir():
+            return f"There is no folder {path.parent}."
+    except (OSError, ValueError) as error:
+        return f"That can't be a file: {error}"
+    return ""
