@@ -172,10 +172,29 @@ class TestPipelineServices:
         sink.execute({**record, "a": 2})
         assert answer.get_nowait() == {"q": 1, "a": 2}
 
+    def test_a_record_can_be_asked_as_the_request_itself_and_answered_with_its_queue(self) -> None:
+        bridge = PipelineBridge()
+        answer = bridge.submit({"q": 1})
+        record = PipelineServiceSource(bridge).execute()
+        assert record.payload == record["payload"] == {"q": 1}
+        assert "payload" not in record
+        PipelineServiceSink().execute({"payload": 2, "response_queue": record["response_queue"]})
+        assert answer.get_nowait() == 2
+        with pytest.raises(KeyError):
+            record["answer"]
+
+    def test_a_record_that_arrives_as_it_was_is_an_ordinary_dictionary_as_an_answer(self) -> None:
+        bridge = PipelineBridge()
+        answer = bridge.submit({"q": 1})
+        PipelineServiceSink().execute(PipelineServiceSource(bridge).execute())
+        echoed = answer.get_nowait()
+        assert (echoed, type(echoed)) == ({"q": 1}, dict)
+
     def test_other_payloads_are_wrapped(self) -> None:
         bridge = PipelineBridge()
         bridge.submit("text")
-        assert PipelineServiceSource(bridge).execute()["data"] == "text"
+        record = PipelineServiceSource(bridge).execute()
+        assert record["data"] == record.payload == "text"
 
     def test_shutdown_ends_the_stream_after_what_is_waiting(self) -> None:
         bridge = PipelineBridge()

@@ -2,7 +2,8 @@
 
 The bridge is shared: `PipelineService(bridge)` is registered for the callers, `PipelineServiceSource` and
 `PipelineServiceSink` are the two ends of the pipeline that answers. A record between them is the request's dictionary
-(another payload under `data`) with the queue for its answer under `_response_queue`.
+(another payload under `data`) with the queue for its answer under `_response_queue`. Before 0.2.4 it was the request
+itself, with `payload` and `response_queue`, and the answer a dictionary of these two: both ways work.
 """
 
 from __future__ import annotations
@@ -26,6 +27,21 @@ class PipelineRequest:
 
     payload: Any
     response_queue: queue.Queue[Any]
+
+
+class _RequestRecord(dict[str, Any]):
+    """A request as the pipeline that answers gets it: a dictionary that can also be asked as the request itself."""
+
+    def __init__(self, request: PipelineRequest) -> None:
+        content = request.payload if isinstance(request.payload, dict) else {"data": request.payload}
+        super().__init__(content, **{_ANSWER_QUEUE: request.response_queue})
+        self.payload = request.payload
+        self.response_queue = request.response_queue
+
+    def __missing__(self, key: str) -> Any:
+        if key in ("payload", "response_queue"):
+            return getattr(self, key)
+        raise KeyError(key)
 
 
 class PipelineBridge:
@@ -122,12 +138,7 @@ class PipelineServiceSource(SourceFunction):
     def execute(self, data: Any = None) -> Any:
         """The next request's dictionary, `None` if there is none, a `StopSignal` when the bridge is closed."""
         request = self._bridge.next(timeout=self._poll_interval)
-        if not isinstance(request, PipelineRequest):
-            return request
-        if isinstance(request.payload, dict):
-            request.payload[_ANSWER_QUEUE] = request.response_queue
-            return request.payload
-        return {"data": request.payload, _ANSWER_QUEUE: request.response_queue}
+        return _RequestRecord(request) if isinstance(request, PipelineRequest) else request
 
 
 class PipelineServiceSink(SinkFunction):
@@ -135,9 +146,13 @@ class PipelineServiceSink(SinkFunction):
 
     def execute(self, data: Any) -> None:
         """Answer."""
-        if isinstance(data, dict):
-            answer_queue = data.pop(_ANSWER_QUEUE, None)
-        else:
+        answer = data
+        if not isinstance(data, dict):
             answer_queue = getattr(data, "response_queue", None)
+        elif "response_queue" in data:
+            answer_queue, answer = data["response_queue"], data.get("payload", data)
+        else:
+            answer_queue = data.pop(_ANSWER_QUEUE, None)
+            answer = dict(data) if type(data) is _RequestRecord else data
         if answer_queue is not None:
-            answer_queue.put(data)
+            answer_queue.put(answer)
