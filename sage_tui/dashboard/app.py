@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
@@ -156,6 +157,11 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, resize)
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent | events.Resize):
+            self.feed.stir()
+        await super().on_event(event)
+
     def _told_to_end(self, signum: signal.Signals) -> None:
         """Somebody ends us: leave as on a key."""
         self.ended_by = self.ended_by or signum
@@ -298,7 +304,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
         self._open(OperatorScreen(event.key, self.session, self.finder, self.colours, self.past))
 
     def on_service_opened(self, event: ServiceOpened) -> None:
-        self._open(ServiceScreen(event.key, self.finder, self.colours))
+        self._open(ServiceScreen(event.key, self.finder, self.colours, self.baselines))
 
     def _open(self, screen: Screen[None]) -> None:
         """Put a screen over the others, and fill it."""

@@ -10,10 +10,14 @@ from textual.timer import Timer
 
 from sage_runtime.events import replace
 from sage_tui.session.protocol import SessionLike
+from sage_tui.state.steady import steady
 from sage_tui.state.views import SessionView
 
 INTERVAL = 0.1
 """Seconds between two frames at least."""
+
+CALM = 0.25
+"""The same while a run goes its way and nobody touches a key."""
 
 SLOWEST = 2.0
 """Seconds between two frames at most, however long they take."""
@@ -22,10 +26,21 @@ SHARE = 0.4
 """The share of the time that frames may take; the rest belongs to the keys."""
 
 
+FIGURES = 0.5
+"""Seconds for which numbers stay on the screen that would change all the time."""
+
+LIVELY = 2.0
+"""For so many seconds after a key every frame is shown, changed or not: what was asked for comes from other threads."""
+
+HEARTBEAT = 0.5
+"""Seconds between two frames at most while nothing changes."""
+
+
 class Feed:
     """Runs in the dashboard's thread: snapshot, deliver, wait until it is painted, then set the timer again.
 
-    So there is never more than one frame under way, and when frames take long they come less often.
+    So there is never more than one frame under way, and when frames take long they come less often. While nothing
+    changes hardly any are shown. An `interval` of 0 leaves the frames to the caller of `tick`; each shows all there is.
     """
 
     def __init__(
@@ -43,15 +58,39 @@ class Feed:
         self._clock = clock
         self._timer: Timer | None = None
         self._began = 0.0
+        self._stirred = clock()
+        self._shown: SessionView | None = None
+        self._figures_at = 0.0
+        self._least = interval
         self.held: SessionView | None = None
         """What is shown instead of what is: the display stands still. None while it follows."""
 
     def tick(self) -> None:
         """Show the session as it is now."""
-        self._began = self._clock()
-        self._deliver(self.held if self.held is not None else self._session.snapshot())
-        if self._interval > 0:
-            self._app.call_after_refresh(self._painted)
+        now = self._clock()
+        view = self.held if self.held is not None else self._session.snapshot()
+        if self._interval <= 0:
+            self._deliver(view)
+            return
+        shown = self._shown
+        settled = view if shown is None else steady(view, shown)
+        as_before = settled is not view
+        if now - self._figures_at < FIGURES:
+            view = settled
+        alone = now - self._stirred >= LIVELY
+        if view is shown and alone and now - self._began < HEARTBEAT:
+            self._timer = self._app.set_timer(self._interval, self.tick)
+            return
+        if shown is None or view.shown.pipelines is not shown.shown.pipelines:
+            self._figures_at = now
+        self._began, self._shown = now, view
+        self._least = max(self._interval, CALM) if as_before and alone else self._interval
+        self._deliver(view)
+        self._app.call_after_refresh(self._painted)
+
+    def stir(self) -> None:
+        """Somebody is using the dashboard."""
+        self._stirred = self._clock()
 
     def hold(self) -> None:
         """Have the display stand still; the run goes on."""
@@ -68,7 +107,7 @@ class Feed:
 
     def delay(self, cost: float) -> float:
         """The seconds to wait after a frame that took `cost` seconds."""
-        return min(SLOWEST, max(self._interval - cost, cost * (1 - SHARE) / SHARE))
+        return min(SLOWEST, max(self._least - cost, cost * (1 - SHARE) / SHARE))
 
     def stop(self) -> None:
         """No more frames."""

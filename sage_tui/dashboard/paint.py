@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color as TextualColor
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -101,17 +102,101 @@ def _drop_cells(text: str, cells: int) -> str:
     return rest if not short or not rest else " " * (cell_len(rest[0]) - short) + rest[1:]
 
 
+class Frame(Widget):
+    """A container that hands out the strips of its frame again until it is drawn anew.
+
+    The compositor asks all containers around a changed line for all of their lines.
+    """
+
+    _frame: tuple[Region, list[Strip]] | None = None
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Have the frame drawn anew."""
+        self._frame = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """The theme or a class changed."""
+        self._frame = None
+        super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a region of the widget."""
+        if self._frame is None or self._frame[0] != crop:
+            self._frame = crop, super().render_lines(crop)
+        return self._frame[1]
+
+
 class Looks(Widget):
-    """What every widget that draws lines out of spans has in common."""
+    """What every widget that draws lines out of spans has in common. It has no border and no padding.
+
+    It keeps the strips that are on the screen and gives the same ones again, for a strip remembers how it was cut and
+    turned into escape sequences. Textual's own cache makes new ones of them: that was half of the time of a frame.
+    """
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id)
         self._styles_by_look: dict[tuple[str, str], Style] = {}
+        self._kept: dict[int, Strip] = {}
+        self._kept_size = Size(0, 0)
 
     def notify_style_update(self) -> None:
         """The theme or a class changed: resolve the looks anew."""
         self._styles_by_look.clear()
+        self._kept.clear()
         super().notify_style_update()
+
+    # --- lines that are kept -----------------------------------------------------------------------------------------
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Have these regions (everything, by default) drawn anew."""
+        if repaint:
+            self._forget(regions)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _forget(self, regions: Sequence[Region]) -> None:
+        if not regions:
+            self._kept.clear()
+        for region in regions:
+            for y in region.line_range:
+                self._kept.pop(y, None)
+
+    def redraw(self) -> None:
+        """Draw anew the lines that look different now, and no others."""
+        if self._kept_size != self.size:
+            self.refresh()
+            return
+        for y, old in list(self._kept.items()):
+            new = self._line(y)
+            if new is not old and new != old:
+                super().refresh(Region(0, y, self.size.width, 1))
+                self._kept[y] = new
+
+    def _line(self, y: int) -> Strip:
+        return self.render_line(y).adjust_cell_length(self.size.width, self.look(""))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a region of the widget."""
+        if self._kept_size != self.size:
+            self._kept.clear()
+            self._kept_size = self.size
+        kept = self._kept
+        strips = []
+        for y in crop.line_range:
+            strip = kept.get(y)
+            if strip is None:
+                strip = kept[y] = self._line(y)
+            strips.append(strip)
+        filters = self.get_line_filters()
+        if filters:
+            _, background = self.background_colors
+            for one in filters:
+                strips = [strip.apply_filter(one, background) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+    # --- looks -------------------------------------------------------------------------------------------------------
 
     def look(self, name: str, row: str = "") -> Style:
         """The Rich style of a look, on the row's background."""

@@ -229,14 +229,17 @@ class RunState:
         )
 
     def view(self, now: float) -> RunView:
-        """The run at Unix time `now`; a part that is the same keeps its identity, and so does the whole."""
+        """The run at Unix time `now`; a part that is the same keeps its identity, and so does the whole.
+
+        A clock that goes on makes another view once a second.
+        """
         time = self.clock.time if self.finished is not None else self.clock.at(now)
         pipelines = tuple([pipeline.view(time) for pipeline in self.pipelines.values()])
         old = self._view
         elapsed = self._elapsed(time)
         if old is not None and _same(pipelines, old.pipelines):
             pipelines = old.pipelines
-            if not self._changed and elapsed == old.elapsed:
+            if not self._changed and int(elapsed) == int(old.elapsed):
                 return old
         self._view, self._changed = self._new_view(time, elapsed, pipelines), False
         return self._view
@@ -290,16 +293,24 @@ class RunState:
     def charts(self, key: str | None, span: Span, now: float) -> Charts | None:
         """The past of an operator or a service (`pipeline/name`), or of the run (None), up to Unix time `now`.
 
-        None where there is no such thing.
+        Of a service's method (`method_key`) only the whole past is known. None where there is no such thing.
         """
         time = math.inf if self.finished is not None else self.clock.at(now)
         if key is None:
             return self.past.charts(span, time)
+        key, _, method = key.partition("\0")
         for pipeline in self.pipelines.values():
             name = key.removeprefix(f"{pipeline.id}/")
-            part = pipeline.operators.get(name) or pipeline.services.get(name)
-            if name != key and part is not None:
-                return part.past.charts(span, math.inf if pipeline.ended else time)
+            if name == key:
+                continue
+            until = math.inf if pipeline.ended else time
+            service = pipeline.services.get(name)
+            if method:
+                ages = None if service is None else service.ages.get(method)
+                return None if ages is None else ages.charts(until)
+            part = pipeline.operators.get(name) or service
+            if part is not None:
+                return part.past.charts(span, until)
         return None
 
     # --- snapshots ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
 from sage_tui.dashboard.arrangement import PANES, Arrangement, Wanted, arrange
+from sage_tui.dashboard.paint import Frame
 from sage_tui.dashboard.widgets.pane import Pane, Tab
 
 
@@ -28,7 +29,7 @@ class _BoardLayout(Layout):
         ]
 
 
-class Board(Widget):
+class Board(Frame):
     """Holds all panes and knows which are shown, in front and zoomed."""
 
     DEFAULT_CSS = "Board { width: 1fr; height: 1fr; }"

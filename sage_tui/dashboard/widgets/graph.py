@@ -59,7 +59,7 @@ class Graph(Painted, can_focus=True):
                 self._show_last_pipeline()
         if self._painted is not None:
             self._painted.show_run(run)
-        self.refresh()
+        self.redraw()
 
     def wanted_rows(self, run: RunView, most: int) -> int:
         """The rows in which the graph would be drawn most generously at the present width, `most` at most."""
@@ -106,7 +106,7 @@ class Graph(Painted, can_focus=True):
             node = self._node(key)
             if node is not None:
                 self._show_node(node)
-            self.refresh()
+            self.redraw()
 
     def _node(self, key: str | None) -> GraphNode | None:
         return next((node for node in self._choices() if node.key == key), None)

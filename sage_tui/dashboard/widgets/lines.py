@@ -10,6 +10,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.reactive import reactive
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -19,6 +20,7 @@ from sage_tui.dashboard.paint import Span, crop
 from sage_tui.dashboard.present import Presenter, body_room
 from sage_tui.dashboard.scan import Scan
 from sage_tui.dashboard.transcript import Place, Rule, Transcript
+from sage_tui.dashboard.widgets.line_parts import highlight, rule, thumb
 from sage_tui.dashboard.widgets.selecting import Selecting
 from sage_tui.journal.lines import Line, LineSource
 
@@ -119,17 +121,26 @@ class LineList(Selecting, can_focus=True):
         self._rows = rows
         self._resize_content()
         self._scroll(self._last_top() if anchor is None else self.transcript.row(anchor))
-        self.refresh()
+        self._move_bar(self.scroll_y)
+        self.redraw()
 
-    def redraw(self) -> None:
-        """Lines look different now: draw them anew."""
+    def present_anew(self) -> None:
+        """Lines are presented in another way now."""
         self._strips.clear()
         self.refresh()
 
     def _resize_content(self) -> None:
         """Set the scrollable height without the layout of the whole screen that the reactive would cause."""
         self.set_reactive(Widget.virtual_size, Size(self.size.width, max(1, self._rows)))
-        self.vertical_scrollbar.window_virtual_size = self._rows
+
+    def _move_bar(self, top: float) -> None:
+        """Tell the scroll bar where we are; it is drawn anew only if that makes a difference to it."""
+        bar, height = self.vertical_scrollbar, max(1, self.size.height)
+        before = thumb(height, bar.window_virtual_size, bar.position)
+        bar.set_reactive(ScrollBar.window_virtual_size, self._rows)
+        bar.set_reactive(ScrollBar.position, top)
+        if thumb(height, self._rows, top) != before:
+            bar.refresh()
 
     def _last_top(self) -> int:
         return max(0, self._rows - max(1, self.scrollable_content_region.height))
@@ -301,6 +312,7 @@ class LineList(Selecting, can_focus=True):
             self.post_message(LineOpened(line))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        self._move_bar(new_value)
         super().watch_scroll_y(old_value, new_value)
         if self._ours or not self.is_mounted or old_value == new_value:
             return
@@ -317,6 +329,7 @@ class LineList(Selecting, can_focus=True):
         self._strips.clear()
         if self.follow:
             self._scroll(self._last_top())
+        self._move_bar(self.scroll_y)
 
     def on_click(self, event: events.Click) -> None:
         row = self.row_at(event.get_content_offset_capture(self).y)
@@ -346,7 +359,7 @@ class LineList(Selecting, can_focus=True):
         if strip is None:
             entry = self.transcript.at(place)
             if isinstance(entry, Rule):
-                strip = self.strip(_rule(self.rules.get(entry.run, f"run {entry.run}"), width), width, background)
+                strip = self.strip(rule(self.rules.get(entry.run, f"run {entry.run}"), width), width, background)
             elif entry is None:
                 return self.strip([Span("  no longer kept", "muted")], width, background)
             else:
@@ -360,7 +373,7 @@ class LineList(Selecting, can_focus=True):
         drawn = self.presenter.present(line, width, self.shift)
         body: Sequence[Span] = drawn.body
         if self.search is not None:
-            body = _highlight(body, self.search)
+            body = highlight(body, self.search)
         return [*drawn.before, *crop(body, self.shift, body_room(drawn, width)), *drawn.after]
 
     def selectable_rows(self) -> int:
@@ -376,29 +389,3 @@ class LineList(Selecting, can_focus=True):
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)
         self.refresh()
-
-
-def _rule(text: str, width: int) -> list[Span]:
-    return [
-        Span("── ", "faint"),
-        *crop([Span(text, "accent"), Span(" " + "─" * width, "faint")], 0, width - 3, mark=False),
-    ]
-
-
-def _highlight(spans: Sequence[Span], query: Query) -> list[Span]:
-    """The spans with what the query finds in their text set off."""
-    ranges = query.spans("".join(text for text, _ in spans))
-    if not ranges:
-        return list(spans)
-    result: list[Span] = []
-    position = 0
-    for text, look in spans:
-        at = 0
-        for start, end in ranges:
-            start, end = max(start - position, at), min(end - position, len(text))
-            if start < end:
-                result += (Span(text[at:start], look), Span(text[start:end], "match"))
-                at = end
-        result.append(Span(text[at:], look))
-        position += len(text)
-    return result

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from sage_tui.dashboard.arrangement import PANES
 from sage_tui.dashboard.exporting import Export
 from sage_tui.dashboard.messages import ExportWanted, PaneChosen
+from sage_tui.dashboard.paint import Frame
 from sage_tui.dashboard.widgets.selecting import Selecting
 from sage_tui.state.views import SessionView
 
@@ -57,7 +58,7 @@ def whole_text(widget: Widget) -> Iterable[str]:
     return (widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
-class Pane(Vertical):
+class Pane(Frame, Vertical):
     """The frame of one pane. Subclasses compose `main`, the widget that takes the keys, and fill it in `show_view`."""
 
     pane: ClassVar[str]

@@ -13,7 +13,7 @@ from sage_tui.dashboard.as_json import event_json
 from sage_tui.dashboard.matching import Query
 from sage_tui.dashboard.messages import LineOpened
 from sage_tui.dashboard.paint import Span
-from sage_tui.dashboard.present import CallPresenter, Drawn, one_line
+from sage_tui.dashboard.present import SLOW, CallPresenter, one_line
 from sage_tui.dashboard.ranking import ORDERS, Ranking
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.slowness import NO_LIMITS, Limits, limits
@@ -24,27 +24,9 @@ from sage_tui.journal.lines import Line
 from sage_tui.state import format as fmt
 from sage_tui.state.views import SessionView
 
-SLOW = Span("▲ ", "warn")
-"""Stands before a slow call."""
 
-
-class SlowCallPresenter(CallPresenter):
-    """Calls of one service, with a mark before those that are slow for their method."""
-
-    def __init__(self, colours: SourceColours) -> None:
-        super().__init__(colours)
-        self.limits = NO_LIMITS
-
-    def present(self, line: Line, width: int, start: int = 0) -> Drawn:
-        """See `Presenter`."""
-        drawn = super().present(line, width, start)
-        call = line.event
-        if not isinstance(call, ServiceCall) or not self.limits.slow(call):
-            return drawn
-        before = drawn.before if call.error is not None else (SLOW, *drawn.before[1:])
-        took = fmt.duration(call.duration)
-        after = tuple(Span(text, "warn") if text.strip() == took else Span(text, look) for text, look in drawn.after)
-        return Drawn(before, drawn.body, after)
+class OneServicePresenter(CallPresenter):
+    """Calls of one service."""
 
     def _body(self, call: ServiceCall, start: int, room: int) -> tuple[Span, ...]:
         """Without the name of the service, which is the same in all."""
@@ -109,7 +91,7 @@ class ServiceCallsPane(ScopedLines):
     ]
 
     def __init__(self, pipeline: str, service: str, colours: SourceColours, finder: RunLinesFinder) -> None:
-        self._presenter = SlowCallPresenter(colours)
+        self._presenter = OneServicePresenter(colours)
         super().__init__(self._presenter, finder, lines_of_source(pipeline, service))
         self._key = f"{pipeline}/{service}"
         self.table = RankedCalls(colours)
@@ -131,7 +113,7 @@ class ServiceCallsPane(ScopedLines):
 
     def show_view(self, view: SessionView) -> None:
         services = (one for pipeline in view.shown.pipelines for one in pipeline.services)
-        self._mark(limits(next((one for one in services if one.key == self._key), None)))
+        self._mark(limits(one for one in services if one.key == self._key))
         if self.ranking is not None:
             for lines in self.list.transcript.runs:
                 self.ranking.add(lines.run, lines.source)
@@ -140,9 +122,9 @@ class ServiceCallsPane(ScopedLines):
         super().show_view(view)
 
     def _mark(self, found: Limits) -> None:
-        if found != self._presenter.limits:
+        if not found.near(self._presenter.limits):
             self._presenter.limits = self.table.limits = found
-            self.list.redraw()
+            self.list.present_anew()
             self.table.refresh()
 
     def sort(self, order: str) -> None:

@@ -109,7 +109,7 @@ class Table(Selecting, Generic[Row], can_focus=True):
             self.cursor = self._preferred
         elif self.cursor not in self._by_key:
             self.cursor = next((key for key, row in self._rows if not isinstance(row, Group)), None)
-        self.refresh()
+        self.redraw()
 
     @property
     def row_count(self) -> int:
@@ -121,7 +121,7 @@ class Table(Selecting, Generic[Row], can_focus=True):
         if key in self._by_key and key != self.cursor:
             self.cursor = self._preferred = key
             self._show_cursor()
-            self.refresh()
+            self.redraw()
 
     def current(self) -> Row | None:
         """The row under the cursor."""
@@ -153,7 +153,7 @@ class Table(Selecting, Generic[Row], can_focus=True):
         if key != self.cursor:
             self.cursor = self._preferred = key
             self._show_cursor()
-            self.refresh()
+            self.redraw()
             self.post_message(self.Moved(key))
 
     def action_open(self) -> None:
