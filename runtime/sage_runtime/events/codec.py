@@ -104,7 +104,10 @@ def _check_for(hint: Any) -> _Check:
         return lambda v: None if v is None else inner(v)
     if origin is tuple and arguments[-1] is Ellipsis:
         item, refuse = _check_for(arguments[0]), _wrong("a list")
-        return lambda v: tuple(item(x) for x in v) if type(v) is list else refuse(v)
+        return lambda v: tuple([item(x) for x in v]) if type(v) is list else refuse(v)
+    if origin is tuple and set(arguments) <= {str, int, bool}:  # the buckets of histograms: most of what is read
+        kinds, refuse = list(arguments), _wrong(f"a list of {', '.join(kind.__name__ for kind in arguments)}")
+        return lambda v: tuple(v) if type(v) is list and list(map(type, v)) == kinds else refuse(v)
     if origin is tuple:
         parts, refuse = tuple(_check_for(a) for a in arguments), _wrong(f"a list of {len(arguments)}")
         return lambda v: (
