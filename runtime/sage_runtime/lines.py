@@ -8,6 +8,7 @@ from codecs import utf_8_decode
 
 from sage_runtime.engine.bus import EventBus
 from sage_runtime.engine.encoder import Origin
+from sage_runtime.engine.holding import depth, restore
 from sage_runtime.events import MAX_TEXT
 
 
@@ -35,49 +36,62 @@ class LineAssembler:
         """Take text that the thread wrote: lines that are now whole go to the bus; whether there were any."""
         if not text:
             return False
+        held = depth(self.lock)
+        try:
+            with self.lock:
+                return self._take(text)
+        except BaseException:
+            restore(self.lock, held)
+            raise
+
+    def _take(self, text: str) -> bool:
         sent = False
-        with self.lock:
-            if self._bytes:
-                text = self._decode_rest() + text
-            if self._returned:  # what is kept ends in a carriage return: is it an update or half a line's end?
-                self._returned = False
-                if text[0] != "\n":
-                    self._send("")
-                    sent = True
-            size = len(text)
-            cut = text.rfind("\n") + 1
-            if "\r" in text:
-                cut = max(cut, text.rfind("\r", 0, size - 1) + 1)
-                self._returned = text[-1] == "\r"
-            if cut == size:
-                self._send(text)
-                return True
-            if cut:
-                self._send(text[:cut])
-                text = text[cut:]
-            if self.began is None:
-                self.began = time.monotonic()
-            self._parts.append(text)
-            self._size += len(text)
-            if self._size >= MAX_TEXT and not self._returned:
+        if self._bytes:
+            text = self._decode_rest() + text
+        if self._returned:  # what is kept ends in a carriage return: is it an update or half a line's end?
+            self._returned = False
+            if text[0] != "\n":
                 self._send("")
-                return True
-            self._bus.await_rest(self)
-            return sent or cut > 0
+                sent = True
+        size = len(text)
+        cut = text.rfind("\n") + 1
+        if "\r" in text:
+            cut = max(cut, text.rfind("\r", 0, size - 1) + 1)
+            self._returned = text[-1] == "\r"
+        if cut == size:
+            self._send(text)
+            return True
+        if cut:
+            self._send(text[:cut])
+            text = text[cut:]
+        if self.began is None:
+            self.began = time.monotonic()
+        self._parts.append(text)
+        self._size += len(text)
+        if self._size >= MAX_TEXT and not self._returned:
+            self._send("")
+            return True
+        self._bus.await_rest(self)
+        return sent or cut > 0
 
     def feed_bytes(self, data: bytes) -> None:
         """Take encoded text; a character may be cut anywhere, and undecodable bytes become lone surrogates."""
-        with self.lock:
-            if self._bytes:
-                data = self._bytes + data
-                self._bytes = b""
-            text, used = utf_8_decode(data, "surrogateescape", False)
-            self.feed(text)
-            if used < len(data):
-                self._bytes = data[used:]
-                if self.began is None:
-                    self.began = time.monotonic()
-                    self._bus.await_rest(self)
+        held = depth(self.lock)
+        try:
+            with self.lock:
+                if self._bytes:
+                    data = self._bytes + data
+                    self._bytes = b""
+                text, used = utf_8_decode(data, "surrogateescape", False)
+                self.feed(text)
+                if used < len(data):
+                    self._bytes = data[used:]
+                    if self.began is None:
+                        self.began = time.monotonic()
+                        self._bus.await_rest(self)
+        except BaseException:
+            restore(self.lock, held)
+            raise
 
     def finish(self) -> None:
         """Send what is kept, though no line's end has come."""

@@ -25,6 +25,7 @@ from typing import Protocol
 from weakref import WeakSet
 
 from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
+from sage_runtime.engine.holding import depth, restore
 from sage_runtime.events import Event, Failure, Flush, Hello, Log, Modules, Wrote, encode
 
 UNFINISHED_SECONDS = 0.05
@@ -136,7 +137,8 @@ class EventBus:
         self._credit = _MOST_CREDIT
         self._last_credit = time.monotonic()
         self._queue: deque[_Item] = deque()
-        self._room = threading.Condition()
+        self._room_lock = threading.RLock()
+        self._room = threading.Condition(self._room_lock)
         self._waiting_for_room = 0
         self._asleep = False
         self._wake_up = threading.Lock()
@@ -206,8 +208,9 @@ class EventBus:
         if self._credit < 0 or self._turn._is_owned():  # type: ignore[attr-defined]
             return
         queue, encoder = self._queue, self._encoder
-        with self._turn:
-            try:
+        held = depth(self._turn)
+        try:
+            with self._turn:
                 while queue and self._open:
                     item = queue[0]
                     numbered = isinstance(item, Piece | Published)
@@ -217,8 +220,11 @@ class EventBus:
                     count = partial(setattr, encoder, "seq", encoder.seq + numbered)
                     steps: tuple[Callable[[], object], ...] = (partial(at_once, line), queue.popleft, count)
                     deque(map(_CALL, steps), maxlen=0)
-            except OSError:  # the pump will meet it, too
-                return
+        except OSError:  # the pump will meet it, too
+            return
+        except BaseException:
+            restore(self._turn, held)
+            raise
         self._credit -= time.monotonic() - began
 
     def wait_for_room(self, size: int) -> None:
@@ -226,14 +232,19 @@ class EventBus:
         most = _MOST_ITEMS if size <= 512 else max(4, _MOST_CHARACTERS // size)
         if len(self._queue) <= most or threading.current_thread() is self._pump:
             return
-        with self._room:
-            self._waiting_for_room += 1
-            try:
-                while len(self._queue) > most and self._open:
-                    self._wake()
-                    self._room.wait()
-            finally:
-                self._waiting_for_room -= 1
+        held = depth(self._room_lock)
+        try:
+            with self._room:
+                self._waiting_for_room += 1
+                try:
+                    while len(self._queue) > most and self._open:
+                        self._wake()
+                        self._room.wait()
+                finally:
+                    self._waiting_for_room -= 1
+        except BaseException:
+            restore(self._room_lock, held)
+            raise
 
     def await_rest(self, line: Unfinished) -> None:
         """Have an unfinished line sent if its rest does not come in time."""
