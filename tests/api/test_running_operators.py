@@ -342,3 +342,18 @@ def test_a_checkpointed_source_goes_on_after_it_raised() -> None:
     env.from_source(Feed).sink(seen.append)
     env.submit(autostop=True)
     assert seen == [1, 2, 4, 5]
+
+
+@pytest.mark.usefixtures("runtime")
+@ERAS
+def test_a_context_is_named_after_the_operator_and_its_replica_as_each_era_does(make: Make, seen: list[Any]) -> None:
+    class Named(MapFunction):
+        def execute(self, data: Any) -> str:
+            return str(self.ctx.name)
+
+    env = make()
+    env.from_batch([1, 2, 3, 4]).map(Named, parallelism=2).sink(Collect, seen)
+    env.from_batch([1]).map(Named).sink(Collect, seen)
+    env.submit(autostop=True)
+    later = env.era.number == 3
+    assert set(seen) == ({"Named_r0", "Named_r1", "Named_1"} if later else {"Named_0", "Named_1", "Named_1_0"})

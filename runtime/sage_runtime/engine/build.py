@@ -119,6 +119,7 @@ class _Builder:
             parallelism=spec.parallelism,
             call_service=CallService(self._services, owner, graph.era),
             call_service_async=CallService(self._services, owner, graph.era, asynchronous=True),
+            era=graph.era,
         )
         routes = [self._route(edge) for edge in graph.outputs[spec.id]]
         outputs = Outputs(routes, meter, job.clock, lambda: job.stopping, index)

@@ -23,8 +23,9 @@ class Caller(Protocol):
 class OperatorContext:
     """The context of one replica of an operator. Made by the engine, read by the user's function on its own thread.
 
-    `name` is `<operator>_<replica>`; `operator` and `pipeline` are the ids of the events; `parallel_index` counts
-    replicas from 0. `env_base_dir` is the folder of the session's logs.
+    `name` is `<operator>_<replica>` in eras 1 and 2; in era 3 it is the bare `<operator>`, and `<operator>_r<replica>`
+    where there are several. `operator` and `pipeline` are the ids of the events; `parallel_index` counts replicas from
+    0. `env_base_dir` is the folder of the session's logs.
     """
 
     def __init__(
@@ -38,8 +39,12 @@ class OperatorContext:
         parallelism: int,
         call_service: Caller,
         call_service_async: Caller,
+        era: int,
     ) -> None:
-        self.name = f"{operator}_{parallel_index}"
+        if era != 3:
+            self.name = f"{operator}_{parallel_index}"
+        else:
+            self.name = operator if parallelism == 1 else f"{operator}_r{parallel_index}"
         self.operator = operator
         self.pipeline = pipeline
         self.env_name = env_name
