@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
 
+from sage_runtime.engine.callmeters import CALL_PREVIEW
 from sage_runtime.engine.job import Job
 from sage_runtime.engine.runtime import Runtime
-from sage_runtime.engine.services import CALL_PREVIEW
 from sage_runtime.events import Failure, LeftOut, Notice, OperatorStats, PipelineSubmitted, ServiceCall, ServiceStats
 
 SOON = 5.0

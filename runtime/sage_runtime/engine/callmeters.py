@@ -1,15 +1,21 @@
-"""What the calls of one service add up to: totals and latencies by method and caller."""
+"""What the calls of one service add up to: totals and latencies by method and caller, and events of some of them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from sage_runtime.engine.calls import Request
 from sage_runtime.engine.meters import Histogram
-from sage_runtime.events import LeftOut, ServiceStats
+from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
+from sage_runtime.preview import exception_message, preview, preview_arguments
 
 CALL_EVENTS = 500
 """Calls a second of one service that become events; above that they are counted."""
+
+CALL_PREVIEW = 1_000
+"""Characters of a call's arguments, and of its result, that its event carries."""
 
 _MANY = 20_000
 """Finished calls not yet added up at which the service's thread does it, should the sampler be late."""
@@ -37,11 +43,14 @@ class CallMeters:
     `budget` is for how many calls there may be events until the sampler comes again; whoever uses it up decrements it.
     """
 
-    def __init__(self, pipeline: str, service: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, pipeline: str, service: str, clock: Callable[[], float], publish: Callable[[Event], None]
+    ) -> None:
         self.budget = float(CALL_EVENTS)
         self._pipeline = pipeline
         self._service = service
         self._clock = clock
+        self._publish = publish
         self._then = clock()
         self._lock = threading.Lock()
         self._finished: list[Finished] = []
@@ -55,6 +64,32 @@ class CallMeters:
             with self._lock:
                 self._add_up()
 
+    def account(
+        self, request: Request, waited: float, duration: float | None, result: Any, error: BaseException | None
+    ) -> None:
+        """Count a call that is over (`duration` None: it never began), and publish it while there are not too many."""
+        owner = request.owner
+        shown = self.budget >= 1.0
+        self.add((request.named, owner.id, duration, error is not None, shown))
+        if shown:
+            self.budget -= 1.0
+            self._publish(
+                ServiceCall(
+                    id=request.id,
+                    parent=request.parent,
+                    pipeline=self._pipeline,
+                    service=self._service,
+                    method=request.named,
+                    caller=owner.id,
+                    replica=owner.replica,
+                    arguments=preview_arguments(request.args, request.kwargs, CALL_PREVIEW),
+                    result=preview(result, CALL_PREVIEW) if error is None else None,
+                    error=None if error is None else f"{type(error).__qualname__}: {exception_message(error, 200)}",
+                    waited=waited,
+                    duration=duration or 0.0,
+                )
+            )
+
     @property
     def count(self) -> int:
         """How many calls were added."""
@@ -62,14 +97,17 @@ class CallMeters:
             self._add_up()
             return sum(method.calls for method in self._methods.values())
 
-    def stats(self, waiting: dict[str, int], running: str | None) -> list[ServiceStats]:
-        """Totals by method; `waiting` counts calls that have not begun, `running` is the method that is executed."""
+    def stats(self, queued: Sequence[Request], running: Sequence[Request]) -> list[ServiceStats]:
+        """Totals by method; `queued` are the calls that have not begun, `running` is the one that is executed."""
+        waiting: dict[str, int] = {}
+        for request in queued:
+            waiting[request.named] = waiting.get(request.named, 0) + 1
         with self._lock:
             self._refill()
             self._add_up()
-            current = [] if running is None else [running]
+            current = [request.named for request in running[:1]]
             return [
-                self._stats_of(method, waiting.get(method, 0), int(method == running))
+                self._stats_of(method, waiting.get(method, 0), int(method in current))
                 for method in dict.fromkeys([*self._methods, *waiting, *current])
             ]
 

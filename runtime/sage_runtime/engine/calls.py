@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sage_runtime.engine.services import Service
 
 
+DEFAULT_METHODS = ("process", "execute", "call")
+"""What a call without a method's name calls: the first of these that the service has."""
+
+
 class Request:
     """One call, from the caller to the service and back.
 
@@ -44,6 +48,11 @@ class Request:
         self.called = called
         self.timeout = timeout
         self.parent = parent
+
+    @property
+    def named(self) -> str:
+        """The method as people are told of it."""
+        return self.method or DEFAULT_METHODS[0]
 
     def deliver(self, result: Any, error: BaseException | None) -> None:
         """Answer the caller."""

@@ -20,25 +20,19 @@ from sage_runtime.engine.callerrors import (
     timed_out,
 )
 from sage_runtime.engine.callmeters import CallMeters
-from sage_runtime.engine.calls import AsyncRequest, Request, SyncRequest
+from sage_runtime.engine.calls import DEFAULT_METHODS, AsyncRequest, Request, SyncRequest
 from sage_runtime.engine.context import ServiceContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.owner import Owner
 from sage_runtime.engine.waits import Waits
-from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
+from sage_runtime.events import Event, LeftOut, ServiceStats
 from sage_runtime.graph import ServiceSpec
-from sage_runtime.preview import exception_message, preview, preview_arguments
+from sage_runtime.preview import preview_arguments
 
 if TYPE_CHECKING:
     from sage_runtime.engine.futures import ServiceFuture
-
-CALL_PREVIEW = 1_000
-"""Characters of a call's arguments, and of its result, that its event carries."""
-
-DEFAULT_METHODS = ("process", "execute", "call")
-"""What a call without a method's name calls: the first of these that the service has."""
 
 call_ids = count(1)
 """Ids of calls, unique in the process."""
@@ -71,7 +65,6 @@ class Service:
         self.ended = threading.Event()
         self._pipeline = pipeline
         self._era = era
-        self._publish = publish
         self._failures = failures
         self._waits = waits
         self._context: ServiceContext | None = None
@@ -83,7 +76,7 @@ class Service:
         self._requests: SimpleQueue[Request | threading.Event | None] = SimpleQueue()
         self._marks: list[threading.Event] = []
         self._queued: dict[int, Request] = {}
-        self._meters = CallMeters(pipeline, spec.name, clock)
+        self._meters = CallMeters(pipeline, spec.name, clock, publish)
         self._start_once = [True]
         self._thread = threading.Thread(target=self._main, name=f"service_{spec.name}", daemon=True)
 
@@ -242,7 +235,7 @@ class Service:
         """The caller has no more use for an answer; false if the service has begun."""
         if not self._withdraw(request):
             return False
-        self._account(request, self.clock() - request.called, None, None, error)
+        self._meters.account(request, self.clock() - request.called, None, None, error)
         return True
 
     def _withdraw(self, request: Request) -> bool:
@@ -252,7 +245,7 @@ class Service:
     def _refuse(self, request: Request, error: BaseException) -> None:
         """Answer with an error now, unless it is being answered: withdraw the call, or let it finish unheard."""
         if self._withdraw(request):
-            self._account(request, self.clock() - request.called, None, None, error)
+            self._meters.account(request, self.clock() - request.called, None, None, error)
         else:
             try:
                 self._running.remove(request)
@@ -283,7 +276,7 @@ class Service:
         for request in list(self._queued.values()):
             if self._withdraw(request):
                 error = stopped(self.name)
-                self._account(request, self.clock() - request.called, None, None, error)
+                self._meters.account(request, self.clock() - request.called, None, None, error)
                 request.deliver(None, error)
 
     # --- its own thread ----------------------------------------------------------------------------------------------
@@ -354,15 +347,14 @@ class Service:
         try:
             self._running.pop()
         except IndexError:  # its caller has given up, or everything stops: it was refused
-            self._account(request, began - request.called, duration, None, raised or self._late_error(request))
+            self._meters.account(request, began - request.called, duration, None, raised or self._late_error(request))
             return
         if self._meters.budget >= 1.0:  # its event comes before whatever the caller does next
-            self._account(request, began - request.called, duration, result, raised)
+            self._meters.account(request, began - request.called, duration, result, raised)
             request.deliver(result, error)
         else:  # only counted, in the fewest steps: the caller's thread waits for the interpreter meanwhile
             request.deliver(result, error)
-            method_name = request.method or DEFAULT_METHODS[0]
-            self._meters.add((method_name, request.owner.id, duration, raised is not None, False))
+            self._meters.add((request.named, request.owner.id, duration, raised is not None, False))
 
     def _method(self, request: Request) -> Callable[..., Any]:
         if self._broken is not None:
@@ -409,41 +401,9 @@ class Service:
 
     # --- measuring ---------------------------------------------------------------------------------------------------
 
-    def _account(
-        self, request: Request, waited: float, duration: float | None, result: Any, error: BaseException | None
-    ) -> None:
-        """Count a call that is over (`duration` None: it never began), and publish it while there are not too many."""
-        meters = self._meters
-        method, owner = request.method or DEFAULT_METHODS[0], request.owner
-        shown = meters.budget >= 1.0
-        meters.add((method, owner.id, duration, error is not None, shown))
-        if shown:
-            meters.budget -= 1.0
-            self._publish(
-                ServiceCall(
-                    id=request.id,
-                    parent=request.parent,
-                    pipeline=self._pipeline,
-                    service=self.name,
-                    method=method,
-                    caller=owner.id,
-                    replica=owner.replica,
-                    arguments=preview_arguments(request.args, request.kwargs, CALL_PREVIEW),
-                    result=preview(result, CALL_PREVIEW) if error is None else None,
-                    error=None if error is None else f"{type(error).__qualname__}: {exception_message(error, 200)}",
-                    waited=waited,
-                    duration=duration or 0.0,
-                )
-            )
-
     def stats(self) -> list[ServiceStats]:
         """Totals of each method at this moment, for the sampler."""
-        waiting: dict[str, int] = {}
-        for request in list(self._queued.values()):
-            method = request.method or DEFAULT_METHODS[0]
-            waiting[method] = waiting.get(method, 0) + 1
-        running = next((request.method or DEFAULT_METHODS[0] for request in list(self._running)), None)
-        return self._meters.stats(waiting, running)
+        return self._meters.stats(list(self._queued.values()), list(self._running))
 
     @property
     def answered(self) -> int:
@@ -455,7 +415,7 @@ class Service:
         return self._meters.left_out()
 
     def _timeout_error(self, request: Request) -> TimeoutError:
-        return timed_out(self.name, request.method or DEFAULT_METHODS[0], request.timeout)
+        return timed_out(self.name, request.named, request.timeout)
 
     def _late_error(self, request: Request) -> BaseException:
         """Why the caller did not get the answer."""
