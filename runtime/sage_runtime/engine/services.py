@@ -328,6 +328,7 @@ class Service:
     def _execute(self, request: Request) -> None:
         clock = self.clock
         began = clock()
+        name = request.method
         result: Any = None
         raised: BaseException | None = None
         error: BaseException | None = None
@@ -335,7 +336,6 @@ class Service:
         try:
             if request.timeout is not None and began > request.called + request.timeout:
                 raise TooLateError
-            name = request.method
             method = getattr(self._served, name, None) if name is not None else None
             result = (method or self._method(request))(*request.args, **request.kwargs)
             duration = clock() - began
@@ -354,7 +354,7 @@ class Service:
             request.deliver(result, error)
         else:  # only counted, in the fewest steps: the caller's thread waits for the interpreter meanwhile
             request.deliver(result, error)
-            self._meters.add((request.named, request.owner.id, duration, raised is not None, False))
+            self._meters.add((name or request.named, request.owner.id, duration, raised is not None, False))
 
     def _method(self, request: Request) -> Callable[..., Any]:
         if self._broken is not None:
