@@ -116,7 +116,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
         self.ended_by: signal.Signals | None = None
         self._noticed: tuple[int, int] = (0, 0)
         self._phase = ""
-        self._noticing = Noticing()
+        self._noticing = Noticing(self._first_output)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.register_theme(CLEAR)
@@ -208,6 +208,10 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
             self.refresh_bindings()
         if self._exit_on_finish and view.current.phase in ENDED and not view.reloading:
             self.run_worker(self.action_quit(), name="quit")
+
+    def _first_output(self) -> float | None:
+        lines = self.session.lines("output").read(0, 1)
+        return lines[0].t if lines else None
 
     def _notify(self, view: SessionView) -> None:
         """Show the notices that came since the last view."""

@@ -1,4 +1,4 @@
-"""How each operator and service does against the run before at the same age."""
+"""How each operator, service and method does against the run before at the same age."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sage_tui.dashboard.paint import Span as Text
 from sage_tui.state import format as fmt
 from sage_tui.state.comparison import NO_CHANGE, Change, change, measure
 from sage_tui.state.series import Span
-from sage_tui.state.views import Charts, RunView, SessionView
+from sage_tui.state.services import method_key
+from sage_tui.state.views import Charts, RunView, ServiceView, SessionView
 
 TRIED = 4
 """Earlier runs that are looked at for one that has submitted a pipeline."""
@@ -106,12 +107,20 @@ class Baselines:
 
 
 def keys_of(run: RunView) -> list[str]:
-    """The operators and services of a run."""
+    """The operators and services of a run, and the methods of services that have several."""
     keys = []
     for pipeline in run.pipelines:
         keys += [operator.key for operator in pipeline.operators]
-        keys += [service.key for service in pipeline.services]
+        for service in pipeline.services:
+            methods = service.methods if len(service.methods) > 1 else ()
+            keys += [service.key, *(method_key(service.key, method.method) for method in methods)]
     return keys[:MOST_KEYS]
+
+
+def change_of(changes: Changes, service: ServiceView, method: str) -> Change:
+    """How a method differs; the only one of a service is the service."""
+    key = service.key if len(service.methods) <= 1 else method_key(service.key, method)
+    return changes.by_key.get(key, NO_CHANGE)
 
 
 def share_span(share: float | None, *, more_is_good: bool = True) -> Text:
@@ -132,3 +141,17 @@ def change_span(found: Change) -> Text:
         text, look = share_span(found.p95, more_is_good=False)
         return Text(f"p95 {text.replace(' ', '')}", look)
     return Text(f"✗ -{fmt.count(-found.errors)}", "good") if found.errors else Text("")
+
+
+def change_spans(found: Change, width: int) -> list[Text]:
+    """All that changed, as far as there is room: failures, rate, 95th percentile; filled to `width` cells."""
+    parts = [change_span(Change(errors=found.errors)), change_span(Change(rate=found.rate))]
+    parts.append(change_span(Change(p95=found.p95)))
+    spans: list[Text] = []
+    room = width
+    for part in parts:
+        needed = fmt.cell_len(part.text) + (2 if spans else 0)
+        if part.text and needed <= room:
+            spans += [Text("  "), part] if spans else [part]
+            room -= needed
+    return [*spans, Text(" " * room)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sage_tui.state import format as fmt
 from sage_tui.state.views import Bottleneck, RunView, SessionView
 
@@ -19,9 +21,14 @@ BETWEEN = 30.0
 
 
 class Noticing:
-    """Looks at each view, in order; times are seconds since the start of its run."""
+    """Looks at each view, in order; times are seconds since the start of its run.
 
-    def __init__(self) -> None:
+    Args:
+        first_output: gives the Unix time of the run's first output, None if it isn't known.
+    """
+
+    def __init__(self, first_output: Callable[[], float | None] = lambda: None) -> None:
+        self._first_output = first_output
         self._forget(0, begun=False)
 
     def _forget(self, run: int, *, begun: bool) -> None:
@@ -52,7 +59,9 @@ class Noticing:
         if not run.lines.get("output"):
             return ""
         self._begun = True
-        return f"First output after {fmt.duration(run.elapsed)}"
+        t = self._first_output()
+        after = run.elapsed if t is None else max(0.0, t - run.started)  # the view's clock may be a second behind
+        return f"First output after {fmt.duration(after)}"
 
     def _silence(self, run: RunView) -> list[str]:
         """Sources that have given nothing for a while."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sage_runtime.events import ServiceCall
 from sage_tui.dashboard.paint import Span, span, spans_width
+from sage_tui.dashboard.slowness import NO_LIMITS
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.journal.lines import Line
 from sage_tui.state import format as fmt
@@ -115,21 +116,27 @@ class LogPresenter:
     whole = copy
 
 
+SLOW = Span("▲ ", "warn")
+"""Stands before a slow call."""
+
+
 class CallPresenter:
-    """`12:00:01.123  UpperCaseMap → hello_service.hello("x")  → None   waited 0.1 ms  took 0.4 ms`."""
+    """With ▲ before a call that is slow for its method, by `limits`.
+
+    `12:00:01.123  UpperCaseMap → hello_service.hello("x")  → None   waited 0.1 ms  took 0.4 ms`
+    """
 
     def __init__(self, colours: SourceColours) -> None:
         self._colours = colours
+        self.limits = NO_LIMITS
 
     def present(self, line: Line, width: int, start: int = 0) -> Drawn:
         """See `Presenter`."""
         call = line.event
         if not isinstance(call, ServiceCall):
             return Drawn((), (Span(one_line(line.text, start)[0]),))
-        before = (
-            Span("✗ ", "bad") if call.error is not None else Span("  "),
-            Span(fmt.clock(call.t, milliseconds=width >= 80) + "  ", "muted"),
-        )
+        mark = Span("✗ ", "bad") if call.error is not None else SLOW if self.limits.slow(call) else Span("  ")
+        before = (mark, Span(fmt.clock(call.t, milliseconds=width >= 80) + "  ", "muted"))
         after = self._times(call, width)
         room = width - spans_width(before) - spans_width(after)
         return Drawn(before, self._body(call, start, room), after)
@@ -154,7 +161,7 @@ class CallPresenter:
         return (*head, Span(arguments), *tail)
 
     def _times(self, call: ServiceCall, width: int) -> tuple[Span, ...]:
-        took = span(fmt.duration(call.duration), 7, align="right")
+        took = span(fmt.duration(call.duration), 7, "warn" if self.limits.slow(call) else "", align="right")
         if width < 72:
             return (Span(" "), took)
         waited = span(fmt.duration(call.waited), 7, align="right")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sage_runtime.events import ServiceCall
@@ -19,28 +19,36 @@ LEAST_CALLS = 20
 """Calls of a method from which on its distribution says something."""
 
 
-class Limits(NamedTuple):
-    """From how many seconds on the calls of each method are slow; equal while that stays about the same."""
+NEAR = 0.1
+"""Limits that differ by a smaller share are the same to somebody who looks."""
 
-    by_method: Mapping[str, float]
+
+class Limits(NamedTuple):
+    """From how many seconds on the calls of each method (pipeline, service, name) are slow."""
+
+    by_method: Mapping[tuple[str, str, str], float]
 
     def slow(self, call: ServiceCall) -> bool:
         """Whether a call stands out."""
-        limit = self.by_method.get(call.method)
+        limit = self.by_method.get((call.pipeline, call.service, call.method))
         return limit is not None and call.duration >= limit
+
+    def near(self, other: Limits) -> bool:
+        """Whether others are about the same."""
+        mine, theirs = self.by_method, other.by_method
+        return mine.keys() == theirs.keys() and all(abs(mine[key] - theirs[key]) < NEAR * mine[key] for key in mine)
 
 
 NO_LIMITS = Limits({})
 
 
-def limits(service: ServiceView | None) -> Limits:
-    """The limits for the calls of a service."""
-    if service is None:
-        return NO_LIMITS
+def limits(services: Iterable[ServiceView]) -> Limits:
+    """The limits for the calls of some services."""
     found = {}
-    for method in service.methods:
-        latency = method.latency
-        if latency.p50 > 0 and max(calls_in(latency.buckets), method.calls) >= LEAST_CALLS:
-            limit = min(TIMES_MEDIAN * latency.p50, max(latency.p99, TIMES_MEDIAN_AT_P99 * latency.p50))
-            found[method.method] = float(f"{limit:.2g}")
+    for service in services:
+        for method in service.methods:
+            latency = method.latency
+            if latency.p50 > 0 and max(calls_in(latency.buckets), method.calls) >= LEAST_CALLS:
+                limit = min(TIMES_MEDIAN * latency.p50, max(latency.p99, TIMES_MEDIAN_AT_P99 * latency.p50))
+                found[service.pipeline, service.name, method.method] = limit
     return Limits(found)

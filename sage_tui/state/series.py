@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sage_runtime.events import Latency
 from sage_tui.state.latency import latency_from_json, latency_to_json, since
-from sage_tui.state.views import Chart, Charts
+from sage_tui.state.views import NO_CHART, Chart, Charts
 
 WINDOW = 2.0
 """A rate is taken over this many seconds."""
@@ -310,6 +310,55 @@ class Past:
             for series, part in zip(past.shares, data["shares"], strict=True):
                 series.restore(part)
         return past
+
+
+class Ages:
+    """What a method of a service was like at each age of the run: calls, 95th percentile and failures."""
+
+    __slots__ = ("_base", "_calls", "_failed", "_second", "failed", "p95", "rate")
+
+    def __init__(self) -> None:
+        self.rate = Series(120, 1.0, "sum", rolling=False)
+        self.p95 = Series(120, 1.0, "peak", rolling=False)
+        self.failed = Series(120, 1.0, "sum", rolling=False)
+        self._failed = 0
+        self._second = 0
+        self._base = Latency()
+
+    def add(self, begin: float, end: float, gained: int, errors: int, latency: Latency) -> None:
+        """Take in so many calls between two times, the failures until then, and the cumulative distribution."""
+        self.rate.add(begin, end, gained)
+        if errors > self._failed:
+            self.failed.add(end, end, errors - self._failed)
+            self._failed = errors
+        if int(end) > self._second:
+            self.p95.note(end, since(latency, self._base).p95)
+            self._second, self._base = int(end), latency
+
+    def charts(self, now: float) -> Charts:
+        """The whole past up to `now` (infinity: up to the last bin)."""
+        return Charts(_chart(self.rate, now), NO_CHART, _chart(self.p95, now), errors=_chart(self.failed, now))
+
+    def to_json(self) -> dict[str, Any]:
+        """The past as plain data."""
+        return {
+            "rate": self.rate.to_json(),
+            "p95": self.p95.to_json(),
+            "failed": [self._failed, self.failed.to_json()],
+            "second": self._second,
+            "base": latency_to_json(self._base),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Ages:
+        """The past that `to_json` described."""
+        ages = cls()
+        ages.rate.restore(data["rate"])
+        ages.p95.restore(data["p95"])
+        ages._failed = int(data["failed"][0])
+        ages.failed.restore(data["failed"][1])
+        ages._second, ages._base = data["second"], latency_from_json(data["base"])
+        return ages
 
 
 def _chart(series: Series, now: float) -> Chart:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sage_runtime.events import ServiceInfo, ServiceStats, replace
 from sage_tui.state.latency import merge
-from sage_tui.state.series import BEHIND, Meter, Past
+from sage_tui.state.series import BEHIND, Ages, Meter, Past
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_service
 from sage_tui.state.views import MethodView, ServiceView
 
@@ -16,16 +16,34 @@ MOST_METHODS = 200
 """Further methods of one service are not shown: names made up at run time must not fill the memory."""
 
 
+def method_key(service: str, method: str) -> str:
+    """The key of a method's past; `service` is the key of its service."""
+    return f"{service}\0{method}"
+
+
 class ServiceState:
     """Totals, rates and the recent past of one service: the sum of its methods, and each of them."""
 
-    __slots__ = ("_dirty", "_second", "_view", "info", "meter", "meters", "methods", "past", "pipeline", "services")
+    __slots__ = (
+        "_dirty",
+        "_second",
+        "_view",
+        "ages",
+        "info",
+        "meter",
+        "meters",
+        "methods",
+        "past",
+        "pipeline",
+        "services",
+    )
 
     def __init__(self, pipeline: str, info: ServiceInfo) -> None:
         self.pipeline = pipeline
         self.info = info
         self.methods: dict[str, ServiceStats] = {}
         self.meters: dict[str, Meter] = {}
+        self.ages: dict[str, Ages] = {}
         self.meter = Meter()
         self.past = Past()
         self.services: dict[str, None] = {}
@@ -56,11 +74,13 @@ class ServiceState:
             if len(self.meters) >= MOST_METHODS:
                 return
             meter = self.meters[stats.method] = Meter()
+            self.ages[stats.method] = Ages()
             for began, _ in list(self.meter.samples)[:1]:
                 meter.add(began, 0)
         self._dirty = True
         self.methods[stats.method] = stats
-        meter.add(time, stats.calls)
+        begin, gained = meter.add(time, stats.calls)
+        self.ages[stats.method].add(begin, time, gained, stats.errors, stats.latency)
         begin, gained = self.meter.add(time, sum(method.calls for method in self.methods.values()))
         self.past.rate.add(begin, time, gained)
         waiting = sum(method.waiting for method in self.methods.values())
@@ -136,7 +156,10 @@ class ServiceState:
         """The service as plain data."""
         return {
             "info": fields_of(self.info),
-            "methods": [[event_to_json(stats), self.meters[name].to_json()] for name, stats in self.methods.items()],
+            "methods": [
+                [event_to_json(stats), self.meters[name].to_json(), self.ages[name].to_json()]
+                for name, stats in self.methods.items()
+            ],
             "meter": self.meter.to_json(),
             "past": self.past.to_json(),
             "services": list(self.services),
@@ -146,10 +169,11 @@ class ServiceState:
     def from_json(cls, pipeline: str, data: dict[str, Any]) -> ServiceState:
         """The service that `to_json` described."""
         state = cls(pipeline, ServiceInfo(**data["info"]))
-        for stats_data, meter in data["methods"]:
+        for stats_data, meter, *ages in data["methods"]:
             stats = event_from_json(stats_data, ServiceStats)
             state.methods[stats.method] = stats
             state.meters[stats.method] = Meter.from_json(meter)
+            state.ages[stats.method] = Ages.from_json(ages[0]) if ages else Ages()  # none in older recordings
         state.meter = Meter.from_json(data["meter"])
         state.past = Past.from_json(data["past"])
         state.services = dict.fromkeys(data["services"])

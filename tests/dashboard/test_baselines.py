@@ -11,16 +11,20 @@ from support.showing import SIZES, Size, hello_session
 from support.stores import charts, edited_session
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.baselines import NOTHING, Baselines, change_span, share_span
+from sage_tui.dashboard.baselines import NOTHING, Baselines, change_span, change_spans, share_span
+from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.dashboard.paint import Span
 from sage_tui.state.comparison import Change
+from sage_tui.state.services import method_key
 
 
 def test_only_what_differs_from_the_last_run_that_had_a_pipeline_is_told() -> None:
     session = edited_session()
     found = Baselines(session, lambda task: task()).changes(session.view)
     assert found.run == 2  # the third one failed before it submitted anything
-    assert set(found.by_key) == {"qa/Retriever", "qa/vector_store"}
+    search = method_key("qa/vector_store", "search")
+    assert set(found.by_key) == {"qa/Retriever", "qa/vector_store", search}
+    assert found.by_key[search].rate == pytest.approx(-0.33, abs=0.01)
     assert found.by_key["qa/vector_store"].rate == pytest.approx(0.515, abs=0.01)
 
 
@@ -73,6 +77,26 @@ def test_the_words_are_short_and_say_what_is_worse_by_a_sign() -> None:
     assert change_span(Change()) == Span("")
 
 
+def test_where_there_is_room_all_that_changed_is_told() -> None:
+    found = Change(rate=0.5, p95=-0.4, errors=3)
+    assert "".join(text for text, _ in change_spans(found, 26)) == "✗ +3  ▲ 50%  p95 ▼40%     "
+    assert "".join(text for text, _ in change_spans(found, 12)) == "✗ +3  ▲ 50% "
+    assert "".join(text for text, _ in change_spans(Change(), 5)) == "     "
+
+
+async def test_the_view_of_a_service_tells_the_change_of_each_method() -> None:
+    async with open_dashboard(edited_session()) as dashboard:
+        dashboard.app.post_message(ServiceOpened("qa/vector_store"))
+        await dashboard.settle()
+        await dashboard.app.workers.wait_for_complete()
+        await dashboard.frame()
+        rows = {row[2:].split()[0]: row for row in dashboard.text().splitlines() if row.startswith("│ ")}
+        assert "vs #2" in rows["method"]
+        assert "▲ 52%" in rows["all"]
+        assert "▼ 33%" in rows["search"]
+        assert not {"▲", "▼"} & set(rows["insert"])
+
+
 async def test_rows_of_operators_and_services_show_their_change() -> None:
     async with open_dashboard(edited_session()) as dashboard:
         await dashboard.app.workers.wait_for_complete()
@@ -80,7 +104,7 @@ async def test_rows_of_operators_and_services_show_their_change() -> None:
         rows = dashboard.text().splitlines()
         assert any("vs #2" in row and "operator" in row for row in rows)
         assert any("Retriever" in row and "▲ 67%" in row for row in rows)
-        assert [row for row in rows if "▲ 52%" in row and "vector_store." in row] != []
+        assert ["▼ 33%" in row for row in rows if "◇ vector_store." in row] == [False, True, False]
         assert not any("Reranker" in row and ("▲" in row or "▼" in row) for row in rows if "1.2k" in row)
 
 

@@ -26,6 +26,11 @@ def test_the_first_output_is_told_once() -> None:
     assert noticing.look(seen(elapsed=0.5, lines={"output": 9})) == []
 
 
+def test_the_first_output_is_timed_by_itself_not_by_the_frame_that_shows_it() -> None:
+    noticing = Noticing(lambda: NOON + 0.25)
+    assert noticing.look(seen(started=NOON, elapsed=0.0, lines={"output": 1})) == ["First output after 250 ms"]
+
+
 def test_a_reload_tells_how_long_it_took() -> None:
     noticing = Noticing()
     noticing.look(seen())

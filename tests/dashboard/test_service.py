@@ -17,7 +17,7 @@ from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.dashboard.ranking import KEPT, Ranking
 from sage_tui.dashboard.screens.detail import DetailScreen
 from sage_tui.dashboard.screens.service import ServiceScreen
-from sage_tui.dashboard.slowness import limits
+from sage_tui.dashboard.slowness import Limits, limits
 from sage_tui.dashboard.widgets.service_methods import callers_of, method_rows
 from sage_tui.state.views import ServiceView
 
@@ -65,7 +65,7 @@ def call(method: str, duration: float) -> ServiceCall:
 
 
 def test_three_times_the_median_of_its_own_method_is_slow() -> None:
-    found = limits(store(store_session()))
+    found = limits([store(store_session())])
     assert found.slow(call("search", 0.041))
     assert not found.slow(call("search", 0.0021))
     assert not found.slow(call("embed", 0.0081))
@@ -73,13 +73,28 @@ def test_three_times_the_median_of_its_own_method_is_slow() -> None:
     assert not found.slow(call("unheard of", 9.0))
 
 
+async def test_the_main_screen_marks_slow_calls_too() -> None:
+    async with open_dashboard(store_session()) as dashboard:
+        await dashboard.press("4", "z")
+        rows = [row for row in dashboard.text().splitlines() if "took" in row]
+        assert {"41 ms" in row for row in rows if "▲ 12:" in row} == {True}
+        assert not [row for row in rows if "41 ms" in row and "▲ 12:" not in row]
+
+
+def test_limits_that_hardly_move_are_the_same() -> None:
+    found = Limits({("p", "s", "m"): 0.010})
+    assert found.near(Limits({("p", "s", "m"): 0.0105}))
+    assert not found.near(Limits({("p", "s", "m"): 0.012}))
+    assert not found.near(Limits({("p", "s", "other"): 0.010}))
+
+
 def test_nothing_is_slow_by_the_first_few_calls_or_in_a_narrow_distribution() -> None:
     service = store(store_session())
     method = service.methods[0]
     few = replace(service, methods=(replace(method, calls=5, latency=distribution((1, 5))),))
-    assert not limits(few).slow(call("insert", 0.1))
+    assert not limits([few]).slow(call("insert", 0.1))
     narrow = replace(service, methods=(replace(method, latency=distribution((1.0, 500), (1.1, 500))),))
-    assert not limits(narrow).slow(call("insert", 0.00115))
+    assert not limits([narrow]).slow(call("insert", 0.00115))
 
 
 # --- the order of calls ----------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ class FakeSession:
                 result=result,
                 error=error,
                 waited=0.0001,
-                duration=0.0004 + 0.0001 * (number % 7),
+                duration=0.0014 if number % 20 == 16 else 0.00028 + 0.00002 * (number % 7),
             )
         )
 

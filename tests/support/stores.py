@@ -11,6 +11,7 @@ from support.showing import NOON, FakeSession, edge, operator, run_view, service
 from sage_runtime.events import Failure, Latency, Record, ReplicaStats, ServiceCall, bucket_of, replace
 from sage_tui.session.versions import FileChange
 from sage_tui.state.latency import of_buckets
+from sage_tui.state.services import method_key
 from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
 
 CALLERS = ("Retriever", "Reranker", "MemoryWriter")
@@ -207,6 +208,10 @@ def edited_session() -> FakeSession:
         session.past[2, key, "whole"] = charts(1.0, 80.0, 80, level=level * slow, late=0.6 if n == 2 else 0.0)
         session.past[1, key, "whole"] = charts(2.0, 140.0, 70, level=level)
         session.past[4, key, "minute"] = session.past[3, key, "minute"]
+    for name, before in (("search", 1.5), ("insert", 1.0), ("embed", 1.0)):
+        key = method_key("qa/vector_store", name)
+        session.past[4, key, "whole"] = charts(1.0, 35.0, 35)
+        session.past[2, key, "whole"] = charts(1.0, 80.0, 80, level=before)
     session.edits = {
         (4, 2): (EDIT,),
         (4, 3): (EDIT,),

@@ -103,8 +103,10 @@ class MainScreen(Screen[None]):
             Wanted(
                 self.graph.graph.wanted_rows(view.shown, max(8, self.size.height // 2 - 2)) + 2,
                 len(operator_rows(view.shown)) + 3,
+                self.graph.graph.operators_for_a_table(view.shown) > 0,
             )
         )
+        self.board.prefer(lower_pane(view))
         for pane in self.board.panes.values():
             pane.note_run(view)
         for pane in self.board.shown():
@@ -165,6 +167,14 @@ class MainScreen(Screen[None]):
         event.stop()
         self._session.send(InputLine(event.line))
         self.board.choose(self.board.active)
+
+
+def lower_pane(view: SessionView) -> str:
+    """Which of the lower panes has something to say: service calls, else failures, else the log."""
+    run = view.shown
+    if not run.pipelines or any(pipeline.services for pipeline in run.pipelines):
+        return "calls"
+    return "failures" if failures_of(view) else "log" if run.lines.get("log") else "calls"
 
 
 def watching(view: SessionView) -> str:

@@ -124,11 +124,12 @@ def compared(session: SessionWithPast, base: int, run: int) -> Compared:
         view = session.run_view(number)
         if view is not None:
             services = {service.key for pipeline in view.pipelines for service in pipeline.services}
-            keys |= {key: key in services for key in keys_of(view) if key not in keys}
+            keys |= {key: key.partition("\0")[0] in services for key in keys_of(view) if key not in keys}
     rows = []
     for key, service in keys.items():
         pasts = [session.run_charts(number, key, "whole") for number in (base, run)]
         before, now = (None if past is None else measure(past, age, None) for past in pasts)
         if before is not None or now is not None:
-            rows.append(ComparedRow(key.partition("/")[2], service, before, now))
+            name, _, method = key.partition("/")[2].partition("\0")
+            rows.append(ComparedRow(name, service, before, now, method))
     return Compared(age, tuple(rows))

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from sage_runtime.events import ServiceCall
 from sage_tui.dashboard.arrangement import NARROW, Box, Groups
+from sage_tui.dashboard.baselines import Baselines
 from sage_tui.dashboard.matching import Query
 from sage_tui.dashboard.runs import RunLinesFinder
 from sage_tui.dashboard.screens.deck import DeckScreen
@@ -21,9 +22,10 @@ from sage_tui.state.views import ServiceView, SessionView
 class ServiceScreen(DeckScreen):
     """Enter on a method or a caller shows its calls; Enter on a call shows it whole."""
 
-    def __init__(self, key: str, finder: RunLinesFinder, colours: SourceColours) -> None:
+    def __init__(self, key: str, finder: RunLinesFinder, colours: SourceColours, baselines: Baselines) -> None:
         self._key = key
         self._rows = 3
+        self._baselines = baselines
         pipeline, _, name = key.partition("/")
         self.methods = MethodsPane()
         self.callers = CallersPane(colours)
@@ -46,7 +48,7 @@ class ServiceScreen(DeckScreen):
     def note_view(self, view: SessionView) -> None:
         services = (one for pipeline in view.shown.pipelines for one in pipeline.services)
         service = next((one for one in services if one.key == self._key), None)
-        self.methods.show_service(service)
+        self.methods.show_service(service, self._baselines.changes(view))
         self.callers.show_service(service)
         if service is not None:
             self.methods.set_note(_origin(service))

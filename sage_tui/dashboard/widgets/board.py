@@ -12,6 +12,9 @@ from sage_tui.dashboard.arrangement import PANES, Arrangement, Wanted, arrange
 from sage_tui.dashboard.paint import Frame
 from sage_tui.dashboard.widgets.pane import Pane, Tab
 
+LOWER = ("calls", "log", "failures")
+"""The panes below the others, of which mostly one is in front."""
+
 
 class _BoardLayout(Layout):
     """Places the panes that are shown; the others are nowhere."""
@@ -38,6 +41,7 @@ class Board(Frame):
         super().__init__(*panes, id="board")
         self.panes: Mapping[str, Pane] = {pane.pane: pane for pane in panes}
         self.recent: list[str] = ["output", "calls", "pipeline", "operators", "log", "failures"]
+        self._touched = False
         self.wanted = Wanted()
         self.zoomed = False
         self.badges: dict[str, str] = {}
@@ -75,13 +79,23 @@ class Board(Frame):
 
     def choose(self, name: str) -> None:
         """Bring a pane to the front and give it the keys."""
+        self._touched = self._touched or name in LOWER
         self.recent = [name, *(other for other in self.recent if other != name)]
         if name not in self._arrangement.boxes:
             self._lay_out()
         self.panes[name].focus_main()
 
+    def prefer(self, name: str) -> None:
+        """Have one of the lower panes in front of the others until somebody has used one of them."""
+        order = (name, *(other for other in LOWER if other != name))
+        if self._touched or [other for other in self.recent if other in LOWER] == list(order):
+            return
+        self.recent = [*(other for other in self.recent if other not in LOWER), *order]
+        self._lay_out()
+
     def used(self, name: str) -> None:
         """A pane got the focus by the mouse."""
+        self._touched = self._touched or name in LOWER
         self.recent = [name, *(other for other in self.recent if other != name)]
 
     def zoom(self) -> None:
@@ -92,6 +106,9 @@ class Board(Frame):
     def want(self, wanted: Wanted) -> None:
         """The graph or the table needs another height now."""
         if wanted != self.wanted:
+            if wanted.crowded and not self.wanted.crowded and self.active != "pipeline":
+                self.recent.remove("operators")
+                self.recent.insert(self.recent.index("pipeline"), "operators")
             self.wanted = wanted
             self._lay_out()
 

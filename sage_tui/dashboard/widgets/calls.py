@@ -9,20 +9,24 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from sage_tui.dashboard.baselines import NOTHING, Baselines, Changes, change_span
+from sage_tui.dashboard.baselines import NOTHING, Baselines, Changes, change_of, change_span
 from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.dashboard.paint import Span
 from sage_tui.dashboard.present import CallPresenter
 from sage_tui.dashboard.runs import RunLinesFinder
+from sage_tui.dashboard.slowness import limits
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.widgets.line_pane import LinePane
 from sage_tui.dashboard.widgets.table import Column, Table
 from sage_tui.state import format as fmt
-from sage_tui.state.comparison import NO_CHANGE
 from sage_tui.state.views import MethodView, ServiceView, SessionView
 
 LEAST_LINES = 3
 """Call lines that stay visible under the table."""
+
+
+NO_SERVICES = """This pipeline has no services.
+What it calls would be here: who asked, for what, the answer, and how long that took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class CallsPane(LinePane):
     ]
 
     def __init__(self, colours: SourceColours, finder: RunLinesFinder, baselines: Baselines) -> None:
-        super().__init__(CallPresenter(colours), finder)
+        self._presenter = CallPresenter(colours)
+        super().__init__(self._presenter, finder)
         self._baselines = baselines
         self._changes = NOTHING
         self.table: Table[MethodRow] = Table(COLUMNS)
@@ -103,7 +108,16 @@ class CallsPane(LinePane):
         self._show_changes(self._baselines.changes(view))
         self.table.show_rows(self._method_rows(view))
         self._divide()
+        self._mark_slow_calls(view)
+        pipelines = view.shown.pipelines
+        self.list.say(NO_SERVICES if pipelines and not any(one.services for one in pipelines) else self.empty)
         super().show_view(view)
+
+    def _mark_slow_calls(self, view: SessionView) -> None:
+        found = limits(service for pipeline in view.shown.pipelines for service in pipeline.services)
+        if not found.near(self._presenter.limits):
+            self._presenter.limits = found
+            self.list.present_anew()
 
     def _method_rows(self, view: SessionView) -> list[tuple[str, MethodRow]]:
         """The rows; an unchanged method keeps its row object, so that the table need not be drawn again."""
@@ -129,9 +143,7 @@ class CallsPane(LinePane):
         self.table.refresh()
 
     def _change(self, row: MethodRow, width: int) -> Span:
-        if row.method is not None and row.method is not row.service.methods[0]:
-            return Span("")  # it is the service that is compared
-        return change_span(self._changes.by_key.get(row.service.key, NO_CHANGE))
+        return change_span(change_of(self._changes, row.service, row.method.method if row.method else ""))
 
     def _divide(self) -> None:
         """Give the table as many rows as it needs, while enough are left for the calls."""

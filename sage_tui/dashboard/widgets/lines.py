@@ -103,6 +103,12 @@ class LineList(Selecting, can_focus=True):
             self._strips.clear()
             self.refresh()
 
+    def say(self, empty: str) -> None:
+        """What is said while there are no lines."""
+        if empty != self.empty:
+            self.empty = empty
+            self.refresh()
+
     def poll(self) -> None:
         """Take in new lines; called by the feed while the pane can be seen."""
         anchor = None if self.follow else self.transcript.place(round(self.scroll_y))
@@ -344,7 +350,8 @@ class LineList(Selecting, can_focus=True):
         width = self.scrollable_content_region.width
         row = round(self.scroll_y) + y
         if self._rows == 0:
-            return self.centred(self.empty, width) if y == self.size.height // 3 else self.blank(width)
+            said = dict(enumerate(self.empty.split("\n"), start=self.size.height // 3))
+            return self.centred(said.get(y, ""), width)
         place = self.transcript.place(row) if row < self._rows else None
         if place is None:
             return self.blank(width)

@@ -186,12 +186,13 @@ def diff_lines(changes: Sequence[FileChange]) -> list[list[Span]]:
 
 
 class ComparedRow(Frozen):
-    """An operator or a service in two runs; None where it isn't in one."""
+    """An operator, a service or a method of one (if it has several) in two runs; None where it isn't in one."""
 
     name: str
     service: bool
     before: Measure | None
     now: Measure | None
+    method: str = ""
 
 
 def _level(found: Measure | None, which: str) -> Span:
@@ -221,7 +222,8 @@ def compared_columns(base: int, run: int) -> tuple[Column[ComparedRow], ...]:
     """The columns of a comparison of two runs."""
 
     def name(row: ComparedRow, width: int) -> Span:
-        return Span(("◇ " if row.service else "  ") + fmt.clean(row.name), "" if row.now else "muted")
+        text = f"    .{row.method}" if row.method else ("◇ " if row.service else "  ") + row.name
+        return Span(fmt.clean(text), "" if row.now else "muted")
 
     return (
         Column("", 14, name, align="left", grow=True, most=30),
@@ -261,7 +263,7 @@ class ComparisonPane(Pane):
             self._runs = (base, run)
             self.table.set_columns(compared_columns(base, run))
         self.set_note(f"run {run} against run {base}, both after {fmt.elapsed(age)}")
-        self.table.show_rows([(f"{row.service} {row.name}", row) for row in rows])
+        self.table.show_rows([(f"{row.service} {row.name} {row.method}", row) for row in rows])
 
     def say(self, words: str) -> None:
         """Show no rows, and why."""

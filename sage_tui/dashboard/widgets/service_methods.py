@@ -9,11 +9,13 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widget import Widget
 
+from sage_tui.dashboard.baselines import NOTHING, Changes, change_of, change_spans
 from sage_tui.dashboard.paint import Span
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.widgets.pane import Pane
 from sage_tui.dashboard.widgets.table import Column, Table
 from sage_tui.state import format as fmt
+from sage_tui.state.comparison import NO_CHANGE
 from sage_tui.state.views import MethodView, ServiceView
 
 ALL = "all methods"
@@ -71,6 +73,8 @@ class MethodsPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.table: Table[MethodView] = Table(METHOD_COLUMNS, "Nobody has called it yet")
+        self._service: ServiceView | None = None
+        self._changes = NOTHING
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -79,9 +83,28 @@ class MethodsPane(Pane):
     def main(self) -> Widget:
         return self.table
 
-    def show_service(self, service: ServiceView | None) -> None:
-        """Show this service; None: it is not in the run."""
+    def show_service(self, service: ServiceView | None, changes: Changes) -> None:
+        """Show this service (None: it is not in the run), and how it differs from the run before."""
+        self._service = service
+        if changes is not self._changes:
+            if changes.run != self._changes.run:
+                column: Column[MethodView] = Column(
+                    f"vs #{changes.run}", 9, self._change, align="left", rank=4, grow=True, most=28
+                )
+                self.table.set_columns(
+                    METHOD_COLUMNS if changes.run is None else (*METHOD_COLUMNS[:3], column, *METHOD_COLUMNS[3:])
+                )
+            self._changes = changes
+            self.table.refresh()
         self.table.show_rows([] if service is None else method_rows(service))
+
+    def _change(self, method: MethodView, width: int) -> list[Span]:
+        service = self._service
+        if service is None:
+            return [Span(" " * width)]
+        whole = method.method == ALL
+        found = self._changes.by_key.get(service.key, NO_CHANGE) if whole else None
+        return change_spans(change_of(self._changes, service, method.method) if found is None else found, width)
 
     def copied(self) -> str | None:
         method = self.table.current()
