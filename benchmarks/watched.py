@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from measures import FailedError
+
 TAIL = 1 << 16
 """Bytes of what was drawn last that are kept to be searched."""
 
 
-class SilentError(Exception):
+class SilentError(FailedError):
     """What was waited for has not appeared; the message is the end of what was drawn."""
 
 
