@@ -59,7 +59,8 @@ class _Helper:
         self._lock = threading.Lock()
         self._wake = threading.Semaphore(0)
         self._request: _Request | None = None
-        threading.Thread(target=self._run, name="sage-preview", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="sage-preview", daemon=True)
+        self._thread.start()
 
     def ask(self, request: _Request, deadline: float) -> bool | None:
         """Whether the request was answered in time; None if it was not even asked."""
@@ -71,7 +72,9 @@ class _Helper:
             self._request = request
             self._wake.release()
             in_time = request.done.wait(max(deadline - time.monotonic(), 0.0))
-            self.stuck = not in_time
+            if not in_time:
+                self.stuck = True
+                _end_if_it_computes(self._thread)
             return in_time
         finally:
             self._lock.release()
@@ -93,6 +96,15 @@ class _Helper:
             request.done.set()
 
 
+def _end_if_it_computes(thread: threading.Thread) -> None:
+    """Raise `SystemExit` in a thread the next time that it runs Python code; one that waits goes on waiting."""
+    try:
+        from ctypes import c_ulong, py_object, pythonapi  # takes milliseconds, and is hardly ever needed
+    except ImportError:
+        return
+    pythonapi.PyThreadState_SetAsyncExc(c_ulong(thread.ident or 0), py_object(SystemExit))
+
+
 _STRIKES = 3
 _helper: _Helper | None = None
 _late: WeakKeyDictionary[type, int] = WeakKeyDictionary()
@@ -109,11 +121,16 @@ os.register_at_fork(after_in_child=_forget_helper)
 
 def ask_for(ask: Callable[[Any], str], value: object, deadline: float) -> str:
     """What the user's method says, or that it raised or took too long."""
+    text = ask_in_time(ask, value, deadline)
+    return f"<{class_name(type(value))} ({ask.__name__} takes too long)>" if text is None else text
+
+
+def ask_in_time(ask: Callable[[Any], str], value: object, deadline: float) -> str | None:
+    """What the user's method says, or that it raised; None if there is no answer by `deadline` (`time.monotonic`)."""
     global _helper
     kind = type(value)
-    too_long = f"<{class_name(kind)} ({ask.__name__} takes too long)>"
     if _late.get(kind, 0) >= _STRIKES:
-        return too_long
+        return None
     request = _Request(ask, value)
     while time.monotonic() < deadline:
         helper = _helper
@@ -127,5 +144,5 @@ def ask_for(ask: Callable[[Any], str], value: object, deadline: float) -> str:
             return request.answer
         if in_time is False:
             _late[kind] = _late.get(kind, 0) + 1
-            return too_long
-    return too_long
+            return None
+    return None

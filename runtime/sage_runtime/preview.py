@@ -44,10 +44,17 @@ def full_preview(value: object, limit: int = 4000) -> str:
 
 def exception_message(error: BaseException, limit: int = 2000) -> str:
     """What `str(error)` says, bounded as a preview is but with its line breaks; never raises."""
-    if type(error).__str__ is BaseException.__str__ and len(error.args) == 1 and type(error.args[0]) is str:
-        text = error.args[0]
-    else:
+    args = error.args
+    if type(error).__str__ is not BaseException.__str__ or len(args) > 1:
         text = ask_for(str, error, time.monotonic() + SECONDS)
+    elif not args:
+        text = ""
+    elif type(args[0]) is str:
+        text = args[0]
+    elif type(args[0]) in _SHOWS:
+        text = _Writer(limit, _FULL_ITEMS, _FULL_DEPTH).show(args[0])
+    else:
+        text = ask_for(str, args[0], time.monotonic() + SECONDS)  # this value may be slow, not all errors of the class
     return cut("\n".join(printable(line) for line in text[: limit + 1].split("\n")), limit)
 
 

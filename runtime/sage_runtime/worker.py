@@ -30,6 +30,7 @@ from sage_runtime.events import (
     Event,
     EventError,
     Follow,
+    Goodbye,
     Hello,
     Input,
     Inspect,
@@ -57,6 +58,9 @@ STREAMS_CLOSED = (
     "sage-tui: the script has ended, so the sources of its streams are closed (in the dashboard they go on)"
 )
 """What stderr says when streaming pipelines outlive their script outside the dashboard."""
+
+PIPES_CLOSED = "sage-tui: the script has closed the pipes of its worker, which ends here"
+"""What stderr says when there is no way left to tell the session anything."""
 
 _REPEAT_SECONDS = 1.0
 _SETTLE_SECONDS = 0.3
@@ -103,6 +107,7 @@ class Worker:
         self._main = threading.main_thread()
         self._known: set[str] = set()
         self._gone = False
+        self._pipes_closed = False
         self._close_last()
         self._children.install()
 
@@ -129,7 +134,10 @@ class Worker:
         if error is not None:
             self._runtime.stop()
             self._wait_for_hooks()
-        self._send_modules()
+        try:
+            self._send_modules()
+        except MemoryError:  # the script has left none
+            pass
         return status
 
     def _wait_for_hooks(self) -> None:
@@ -220,8 +228,11 @@ class Worker:
                 pass
         self._bus.finish_lines()
         self._capture.streams.release()
+        self._bus.send(Goodbye())
         self._bus.close(_CLOSE_SECONDS)
         self._faults.close()
+        if self._pipes_closed:
+            end_with(PIPES_CLOSED)
         if self._gone:
             end_group()
 
@@ -329,8 +340,9 @@ class Worker:
             if self._gone:
                 return
             self._gone = True
-        if not all(map(is_open, self._pipes)):
-            end_with("sage-tui: the script has closed the pipes of its worker, which ends here")
+            self._pipes_closed = not all(map(is_open, self._pipes))
+        if self._pipes_closed:
+            end_with(PIPES_CLOSED)
         threading.Thread(target=self._stop, name="sage-stop", daemon=True).start()
         time.sleep(_GRACE_SECONDS)  # for `atexit` and close hooks; nothing waits for it
         end_group()

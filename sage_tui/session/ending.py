@@ -12,6 +12,9 @@ import sage_runtime
 from sage_runtime.events import (
     Event,
     Failure,
+    Goodbye,
+    Hello,
+    Message,
     OperatorStats,
     PipelineFinished,
     PipelineSubmitted,
@@ -47,8 +50,8 @@ class LastWords:
 
     def __init__(self) -> None:
         self._open: dict[str, _Pipeline] = {}
-        self.said_hello = False
-        """Whether the interpreter came up."""
+        self._said_hello = False
+        self._said_goodbye = False
         self.submitted = False
         """Whether there was a pipeline."""
         self.pipeline_failed = False
@@ -80,6 +83,11 @@ class LastWords:
         elif isinstance(event, Failure):
             self.script_failed |= event.kind == "script"
 
+    def hear(self, message: Message) -> None:
+        """Take a message of the worker in that is no event."""
+        self._said_hello |= isinstance(message, Hello)
+        self._said_goodbye |= isinstance(message, Goodbye)
+
     def judge(self, code: int | None, *, stopped: bool, signals: frozenset[int]) -> Ending:
         """How the run ended.
 
@@ -95,7 +103,7 @@ class LastWords:
             return Ending("stopped" if ours else "failed", None, signal_name(-code))
         if stopped or (code == 128 + signal.SIGINT and signal.SIGINT in signals):
             return Ending("stopped", code, None)
-        failed = code != 0 or self.pipeline_failed or self.script_failed
+        failed = code != 0 or self.pipeline_failed or self.script_failed or self._cut_off
         return Ending("failed" if failed else "finished", code, None)
 
     def finish(self, ending: Ending, now: float, faults: str) -> Iterator[Event]:
@@ -109,7 +117,7 @@ class LastWords:
         failure = self._failure(ending, faults)
         if failure is not None:
             yield failure
-        orderly = ending.status == "stopped" or ending.exit_code == 0
+        orderly = ending.status != "failed" or (ending.exit_code == 0 and not self._cut_off)
         for name, pipeline in self._open.items():
             for operator in pipeline.operators.values():
                 if operator.state not in ENDED:
@@ -120,6 +128,11 @@ class LastWords:
             status = "stopped" if orderly else "failed"
             yield PipelineFinished(pipeline=name, status=status, duration=max(0.0, now - pipeline.started))
         self._open.clear()
+
+    @property
+    def _cut_off(self) -> bool:
+        """Whether the process ended at once, with pipelines that it had not brought to an end."""
+        return bool(self._open) and not self._said_goodbye
 
     def _failure(self, ending: Ending, faults: str) -> Failure | None:
         if ending.status != "failed" or (ending.exit_code is None and ending.signal is None):
@@ -135,12 +148,17 @@ class LastWords:
                 file=file,
                 line=line,
             )
-        if not self.said_hello:
+        if self._said_goodbye or self.script_failed:
+            return None
+        if not self._said_hello:
             message = f"the interpreter ended with status {ending.exit_code} before it could run the script"
-        elif self._open and not self.script_failed:
+        elif self._open:
             message = f"the process ended at once with status {ending.exit_code} while pipelines were running"
         else:
-            return None
+            message = (
+                f"the process ended at once with status {ending.exit_code}: "
+                "by os._exit or a library, or because its pipes were closed"
+            )
         return Failure(
             kind="worker", group="worker:exit", exception=f"exit status {ending.exit_code}", message=message,
             traceback=faults,

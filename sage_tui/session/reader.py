@@ -16,7 +16,6 @@ from sage_runtime.events import (
     EventError,
     Failure,
     Flush,
-    Hello,
     Message,
     Notice,
     Output,
@@ -226,7 +225,7 @@ class Reader:
             if isinstance(message, Flush):
                 self._worker.send(Ack(message.id))
             elif not isinstance(message, Event):
-                self._run_.words.said_hello |= isinstance(message, Hello)
+                self._run_.words.hear(message)
                 self._on_message(message)
 
     def _note_garbage(self, what: str) -> None:

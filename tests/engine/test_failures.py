@@ -53,6 +53,48 @@ def test_a_record_whose_function_raises_is_dropped_and_the_rest_goes_on(kind: st
     assert [stats.errors for stats in recorder.of(OperatorStats) if stats.operator == "bad"][-1] == 1
 
 
+def test_a_traceback_comes_in_time_though_the_text_of_what_was_raised_does_not() -> None:
+    release = threading.Event()
+
+    class Blocks:
+        def __str__(self) -> str:
+            release.wait()
+            return "late"
+
+    try:
+        raise RuntimeError(Blocks())
+    except RuntimeError as error:
+        text = traceback_text(error)
+    finally:
+        release.set()
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert "raise RuntimeError(Blocks())" in text
+    assert text.endswith("RuntimeError: <Blocks (str takes too long)>\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        KeyError("k"),
+        OSError(2, "No such file", "a"),
+        ValueError([1, 2]),
+        ExceptionGroup("g", [ValueError(1)]),
+    ],
+)
+def test_a_traceback_is_as_python_prints_it(error: Exception) -> None:
+    error.__cause__ = TypeError("first")
+    with pytest.raises(type(error)) as raised:
+        raise error
+    assert traceback_text(raised.value) == "".join(traceback.format_exception(raised.value))
+
+
+def test_a_huge_list_in_an_exception_is_not_written_out() -> None:
+    text = traceback_text(ValueError(list(range(100_000))))
+    assert "[0, 1, 2, " in text
+    assert len(text) < 5_000
+
+
 def test_endless_recursion_is_a_failure_like_any_other() -> None:
     def deeper(value: int) -> int:
         return deeper(value + 1)

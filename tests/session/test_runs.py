@@ -178,6 +178,25 @@ os.kill(os.getpid(), signal.SIGSEGV)
     assert "Fatal Python error" in failure.traceback
 
 
+def test_a_process_that_ends_at_once_before_there_was_a_pipeline_is_a_failure_too(start: Start) -> None:
+    session, heard = start("import os; os._exit(6)")
+    finished = heard.finished()
+    assert (finished.status, finished.exit_code, finished.errors) == ("failed", 6, 1)
+    failure = next(event for event in heard.events if isinstance(event, Failure))
+    assert "ended at once with status 6" in failure.message
+    assert session.exit_status() == 6
+
+
+def test_a_process_that_vanishes_from_its_pipelines_has_not_finished_them_even_with_status_0(start: Start) -> None:
+    session, heard = start("w.submit(); import os; os._exit(0)")
+    finished = heard.finished()
+    assert (finished.status, finished.exit_code) == ("failed", 0)
+    failure = next(event for event in heard.events if isinstance(event, Failure))
+    assert "while pipelines were running" in failure.message
+    assert [event.status for event in heard.events if isinstance(event, PipelineFinished)] == ["failed"]
+    assert session.exit_status() == 1
+
+
 def test_a_process_that_vanishes_without_a_word_is_a_failure(start: Start) -> None:
     _, heard = start("w.submit(); import os; os._exit(5)")
     assert heard.finished().exit_code == 5

@@ -90,7 +90,9 @@ def main() -> None:
         exec(code, {"w": stub, "__name__": "__main__", "__file__": config["script"]})
     except KeyboardInterrupt:
         pass
-    sys.stdout.flush()
+    finally:
+        sys.stdout.flush()
+        stub.message("goodbye")
 
 
 main()

@@ -238,6 +238,39 @@ def test_messages_of_exceptions_are_safe() -> None:
     assert exception_message(KeyError("k")) == "'k'"
     assert exception_message(BrokenError()) == "<BrokenError (str raised ValueError)>"
     assert len(exception_message(ValueError("x" * 10_000), 50)) == 50
+    assert exception_message(MemoryError()) == ""
+    assert exception_message(ValueError([1, "a"])) == "[1, 'a']"
+    assert exception_message(ValueError(list(range(1_000_000))), 30) == str(list(range(30)))[:29] + "…"
+
+
+def test_a_value_that_blocks_does_not_silence_the_other_errors_of_its_kind() -> None:
+    release = threading.Event()
+
+    class Blocks:
+        def __str__(self) -> str:
+            release.wait()
+            return "late"
+
+    try:
+        assert {exception_message(LookupError(Blocks())) for _ in range(4)} == {"<Blocks (str takes too long)>"}
+        assert exception_message(LookupError(Spoken())).startswith("as it says")
+    finally:
+        release.set()
+
+
+def test_a_repr_that_computes_for_ever_is_ended() -> None:
+    ended = threading.Event()
+
+    class Computes:
+        def __repr__(self) -> str:
+            try:
+                while True:
+                    pass
+            finally:
+                ended.set()
+
+    assert preview(Computes()) == "<Computes (repr takes too long)>"
+    assert ended.wait(10)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text() | st.binary() | st.floats(), st.lists, max_leaves=50))

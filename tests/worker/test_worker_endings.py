@@ -260,6 +260,12 @@ def test_a_script_that_closes_every_descriptor_is_told(scripts: Scripts) -> None
     assert "closed the pipes" in run.stderr
 
 
+def test_a_script_that_closes_every_descriptor_and_ends_has_not_ended_well(scripts: Scripts) -> None:
+    run = scripts.run("import os; os.closerange(3, 4096); print('into the void')")
+    assert run.status == 1
+    assert "closed the pipes" in run.stderr
+
+
 def test_a_very_deep_recursion_is_told_in_time(scripts: Scripts) -> None:
     run = scripts.run("import sys; sys.setrecursionlimit(30_000)\ndef f(): f()\nf()\n")
     (failure,) = run.failures

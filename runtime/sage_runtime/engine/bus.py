@@ -26,7 +26,7 @@ from weakref import WeakSet
 
 from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
 from sage_runtime.engine.holding import depth, restore
-from sage_runtime.events import Event, Failure, Flush, Hello, Log, Modules, Wrote, encode
+from sage_runtime.events import Event, Failure, Flush, Goodbye, Hello, Log, Modules, Wrote, encode
 
 UNFINISHED_SECONDS = 0.05
 """How long an unfinished line waits for its rest before it is sent as it is."""
@@ -92,7 +92,7 @@ class _Stop:
 _CALL: Callable[[Callable[[], object]], object] = operator.call
 _TOLD_AT_ONCE = frozenset({Log, Failure})
 
-_Item = Piece | Published | _Mark | Hello | Modules | Wrote | _Stop
+_Item = Piece | Published | _Mark | Hello | Modules | Wrote | Goodbye | _Stop
 
 
 def pipe_writer(descriptor: int) -> Callable[[bytes], None]:
@@ -165,7 +165,7 @@ class EventBus:
         self._put(Published(self.clock(), event))
         self.wait_for_room(0)
 
-    def send(self, message: Hello | Modules | Wrote) -> None:
+    def send(self, message: Hello | Modules | Wrote | Goodbye) -> None:
         """Take a message that is no event, in order with the events."""
         self._put(message)
 
@@ -372,7 +372,7 @@ class EventBus:
     def _encode(self, item: _Item) -> bytes | None:
         if type(item) is Published:
             return self._encoder.event(item)
-        return encode(item) if isinstance(item, Hello | Modules | Wrote) else None
+        return encode(item) if isinstance(item, Hello | Modules | Wrote | Goodbye) else None
 
     def _pass(self, item: _Item, chunks: list[bytes]) -> None:
         """Write what came before a mark, and tell who waits there."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import traceback
 from collections.abc import Callable
-from types import CodeType, TracebackType
+from types import CodeType, MethodDescriptorType, TracebackType, WrapperDescriptorType
 
+from sage_runtime.asking import ask_in_time
 from sage_runtime.events import Event, Failure, LeftOut
 from sage_runtime.preview import exception_message
 
@@ -19,6 +21,13 @@ _KEPT_FRAMES = 1000
 
 _MAX_TRACEBACK = 20_000
 """Characters of a traceback; its middle goes."""
+
+_SECONDS = 0.5
+"""How long code of the user's that a traceback runs may take."""
+
+_PLAIN = frozenset({type(None), str, bytes, int, float, bool})
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+_MANY = 1000
 
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 - pathlib takes milliseconds
 _NOBODY, _LIBRARY, _USER = range(3)
@@ -130,19 +139,54 @@ def _owner(file: str) -> int:
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it, without the frames of this package; never raises.
 
-    A very long one loses its middle, in the exception too.
+    A very long one loses its middle, in the exception too. What runs code of the user's (an exception's `__str__`, its
+    arguments' `__repr__`) gets `_SECONDS`, and after them only the frames and what can be said of the exception.
     """
     _shorten(error)
-    try:
-        report = traceback.TracebackException(type(error), error, error.__traceback__)
-        _remove_ours(report, set())
-        text = "".join(report.format())
-    except Exception as trouble:  # noqa: BLE001 - a user's exception may break anything that looks at it
-        return f"{type(error).__qualname__} (its traceback can't be shown: {type(trouble).__name__})\n"
+    if any(type(value) in _CONTAINERS and len(value) > _MANY for value in error.args):
+        text = _frames_only(error)  # Python would write them all, at a stretch
+    elif _is_plain(error):
+        text = _as_python_says(error)
+    else:
+        text = ask_in_time(_as_python_says, error, time.monotonic() + _SECONDS) or _frames_only(error)
     if len(text) > _MAX_TRACEBACK:
         half = _MAX_TRACEBACK // 2
         text = f"{text[:half]}\n…\n{text[-half:]}"
     return text
+
+
+def _as_python_says(error: BaseException) -> str:
+    try:
+        report = traceback.TracebackException(type(error), error, error.__traceback__)
+        _remove_ours(report, set())
+        return "".join(report.format())
+    except Exception as trouble:  # noqa: BLE001 - a user's exception may break anything that looks at it
+        return f"{type(error).__qualname__} (its traceback can't be shown: {type(trouble).__name__})\n"
+
+
+def _frames_only(error: BaseException) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
+    return "".join(lines) + f"{type(error).__qualname__}: {exception_message(error)}\n"
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Whether Python can print the exception, and what it was raised from, without running code of the user's."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        values = (*one.args, *(getattr(one, name, None) for name in ("filename", "filename2", "name")))
+        if type(type(one).__str__) is not WrapperDescriptorType or not all(type(value) in _PLAIN for value in values):
+            return False
+        owner = type(getattr(one, "obj", None))  # of an AttributeError, whose names Python looks through
+        if type(owner.__dir__) is not MethodDescriptorType or type(owner.__getattribute__) is not WrapperDescriptorType:
+            return False
+        left += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+    return True
 
 
 def _shorten(error: BaseException) -> None:

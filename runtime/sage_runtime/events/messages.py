@@ -38,6 +38,12 @@ class Wrote(Frozen):
     files: tuple[str, ...]
 
 
+class Goodbye(Frozen):
+    """The worker's last line: Python ends in order. Without it the process was ended at once or lost its pipes."""
+
+    type: ClassVar[str] = "goodbye"
+
+
 class Command(Frozen):
     """What flows back to the worker, a JSON line with `command` and the fields of its class."""
 
@@ -108,12 +114,13 @@ class Ack(Command):
 COMMANDS: Mapping[str, type[Command]] = {
     cls.command: cls for cls in (Start, Stop, Pause, Resume, Step, Inspect, Follow, Input, Ack)
 }
-MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[Wrote]] = {
+MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[Wrote] | type[Goodbye]] = {
     Flush.type: Flush,
     Hello.type: Hello,
     Modules.type: Modules,
     Wrote.type: Wrote,
+    Goodbye.type: Goodbye,
 }
 
-Message = Event | Flush | Hello | Modules | Wrote
+Message = Event | Flush | Hello | Modules | Wrote | Goodbye
 """What a worker's event pipe carries."""
