@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from support.leaks import nothing_outlives
+from support.recorder import close_all
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,3 +28,11 @@ def default_signals() -> Iterator[None]:
     yield
     for signum, meaning in before.items():
         signal.signal(signum, meaning)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(own_environment: None, default_signals: None) -> Iterator[None]:
+    """No thread, descriptor or child process outlives a test; journals that it wrote are closed for it."""
+    with nothing_outlives():
+        yield
+        close_all()

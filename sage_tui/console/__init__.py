@@ -29,14 +29,14 @@ def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, ex
     Returns:
         The exit status that the command owes.
     """
-    stdout, stderr = DescriptorWriter(1), DescriptorWriter(2)
-    sink = JsonLinesSink(stdout) if mode == "json" else PlainSink(stdout, stderr)
-    attendant = Attendant(session, sink, (stdout, stderr))
-    status = attendant.attend(
-        keep_going=keep_going,
-        exit_on_finish=exit_on_finish,
-        meanwhile=_load_summary if mode == "plain" else _nothing,
-    )
+    with DescriptorWriter(1) as stdout, DescriptorWriter(2) as stderr:
+        sink = JsonLinesSink(stdout) if mode == "json" else PlainSink(stdout, stderr)
+        with Attendant(session, sink, (stdout, stderr)) as attendant:
+            status = attendant.attend(
+                keep_going=keep_going,
+                exit_on_finish=exit_on_finish,
+                meanwhile=_load_summary if mode == "plain" else _nothing,
+            )
     if status in (None, exit_codes.INTERRUPTED) and session.wait(_REAPED) is not None:
         run = session.snapshot().current
         if mode == "plain":

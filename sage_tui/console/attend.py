@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -61,7 +62,19 @@ class Attendant:
         self._happenings: deque[_Happening] = deque()
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
+        self._telling = threading.Lock()
         self._silent = False
+        self._closed = False
+
+    def __enter__(self) -> Attendant:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Heed nothing any more that the session's reader may still tell."""
+        with self._telling:
+            self._silent = self._closed = True
+            os.close(self._woken)
+            os.close(self._wake)
 
     def attend(self, *, keep_going: bool, exit_on_finish: bool, meanwhile: Callable[[], None]) -> int | None:
         """Start the session and wait until it has nothing more to do.
@@ -128,9 +141,12 @@ class Attendant:
             self._happened(event)
 
     def _happened(self, happening: _Happening) -> None:
-        self._happenings.append(happening)
-        with contextlib.suppress(BlockingIOError):  # full: it will be read all the same
-            os.write(self._wake, b"\0")
+        with self._telling:
+            if self._closed:
+                return
+            self._happenings.append(happening)
+            with contextlib.suppress(BlockingIOError):  # full: it will be read all the same
+                os.write(self._wake, b"\0")
 
     def _next(self, end: float | None = None) -> _Happening:
         """Wait for the next thing to happen, until `end` (in seconds of `time.monotonic`) if that is given."""

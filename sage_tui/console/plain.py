@@ -41,10 +41,16 @@ class PlainSink:
                 self._stdout.write(script_bytes(event))
             case RunStarted(reason="reload" | "restart"):
                 files = ", ".join(event.changed)
-                self._say(f"sage-tui: run {event.run}{f', changed: {files}' if files else ''}\n".encode())
+                self._remark(f"run {event.run}{f', changed: {files}' if files else ''}")
             case ReloadFailed():
                 place = event.file if event.line is None else f"{event.file}:{event.line}"
-                self._say(f"sage-tui: not reloaded, {place}: {event.message}\n".encode())
+                self._remark(f"not reloaded, {place}: {event.message}")
+
+    def _remark(self, text: str) -> None:
+        """Say something of our own; names of files may hold anything."""
+        from sage_tui.state.format import clean  # only where there are reloads
+
+        self._say(f"sage-tui: {clean(text)}\n".encode())
 
     def _say(self, data: bytes) -> None:
         with contextlib.suppress(OutputClosedError):  # nobody reads stderr: the script goes on, as it would by itself

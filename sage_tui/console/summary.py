@@ -35,7 +35,7 @@ def summary(run: RunView, folder: Path) -> list[list[Piece]]:
         if notice.level != "info"
     ]
     if run.phase != "finished" or run.errors or run.failures:
-        lines.append([("  logs: ", "dim"), (str(folder), "")])
+        lines.append([("  logs: ", "dim"), (clean(str(folder)), "")])
     return lines
 
 

@@ -23,18 +23,17 @@ def attend(
 ) -> int | None:
     """See the session through; what it prints goes to `stdout`."""
     stream = stdout or Pipe()
-    writer = DescriptorWriter(stream.writing)
 
     def sink(line: bytes, event: Event) -> None:
         if isinstance(event, Output):
             writer.write(event.text.encode())
 
-    attendant = Attendant(session, sink, (writer,), last_words=0.3)
-    try:
-        return attendant.attend(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)
-    finally:
-        session.close()
-        stream.close()
+    with DescriptorWriter(stream.writing) as writer, Attendant(session, sink, (writer,), last_words=0.3) as attendant:
+        try:
+            return attendant.attend(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)
+        finally:
+            session.close()
+            stream.close()
 
 
 def send(signum: int) -> Callable[[PlayedSession], None]:

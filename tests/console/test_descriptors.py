@@ -38,7 +38,8 @@ def test_more_than_a_pipe_holds_arrives_whole_and_in_order(pipe: Pipe, blocking:
     data = b"".join(b"%d," % number for number in range(100_000))
 
     def write() -> None:
-        DescriptorWriter(writing).write(data)
+        with DescriptorWriter(writing) as writer:
+            writer.write(data)
         os.close(writing)
 
     thread = threading.Thread(target=write)
@@ -50,8 +51,8 @@ def test_more_than_a_pipe_holds_arrives_whole_and_in_order(pipe: Pipe, blocking:
 def test_a_reader_that_went_away_is_told(pipe: Pipe) -> None:
     reading, writing = pipe
     os.close(reading)
-    with pytest.raises(OutputClosedError) as closed:
-        DescriptorWriter(writing).write(b"anybody?")
+    with DescriptorWriter(writing) as writer, pytest.raises(OutputClosedError) as closed:
+        writer.write(b"anybody?")
     assert isinstance(closed.value.reason, BrokenPipeError)
 
 
@@ -73,3 +74,6 @@ def test_a_write_that_waits_for_its_reader_can_be_abandoned(pipe: Pipe) -> None:
     assert outcome == ["abandoned"]
     with pytest.raises(OutputAbandonedError):
         writer.write(b"more")
+    writer.close()
+    with pytest.raises(OutputAbandonedError):
+        writer.write(b"even more")

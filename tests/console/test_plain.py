@@ -14,10 +14,15 @@ from sage_tui.console.plain import PlainSink, script_bytes
 def plain(*events: Event) -> tuple[bytes, bytes]:
     """What plain output writes on stdout and stderr."""
     out, err = Pipe(), Pipe()
-    sink = PlainSink(DescriptorWriter(out.writing), DescriptorWriter(err.writing))
-    for event in events:
-        sink(encode(event), event)
-    return out.written(), err.written()
+    with DescriptorWriter(out.writing) as stdout, DescriptorWriter(err.writing) as stderr:
+        sink = PlainSink(stdout, stderr)
+        for event in events:
+            sink(encode(event), event)
+    try:
+        return out.written(), err.written()
+    finally:
+        out.close()
+        err.close()
 
 
 def test_text_and_end_are_the_bytes() -> None:
@@ -52,24 +57,37 @@ def test_reloads_are_told_on_stderr() -> None:
     assert err == (b"sage-tui: not reloaded, flow.py:3: invalid syntax\nsage-tui: run 2, changed: flow.py, parts.py\n")
 
 
+def test_names_of_files_cannot_steer_the_terminal() -> None:
+    _, err = plain(
+        ReloadFailed(file="\x1b]0;title\x07.py", line=1, message="two\nlines \udcff"),
+        RunStarted(run=2, reason="reload", changed=("\x1b[2J.py", "\udcff\n.py")),
+    )
+    assert err.count(b"\n") == 2
+    assert b"\x1b" not in err
+    assert b"\x07" not in err
+
+
 def test_a_closed_stdout_is_raised_and_a_closed_stderr_is_not() -> None:
     out, err = Pipe(), Pipe()
     out.close_reading()
     err.close_reading()
-    sink = PlainSink(DescriptorWriter(out.writing), DescriptorWriter(err.writing))
-    lost = Output(text="lost", stream="stderr")
-    sink(encode(lost), lost)
-    printed = Output(text="printed")
-    with pytest.raises(OutputClosedError):
-        sink(encode(printed), printed)
+    with DescriptorWriter(out.writing) as stdout, DescriptorWriter(err.writing) as stderr:
+        sink = PlainSink(stdout, stderr)
+        lost = Output(text="lost", stream="stderr")
+        sink(encode(lost), lost)
+        printed = Output(text="printed")
+        with pytest.raises(OutputClosedError):
+            sink(encode(printed), printed)
     out.close()
     err.close()
 
 
 def test_json_lines_are_the_lines_as_they_came() -> None:
     out = Pipe()
-    sink = JsonLinesSink(DescriptorWriter(out.writing))
     lines = [b'{"type":"from_the_future","x" : 1}\n', encode(Output(text="hi"))]
-    sink(lines[0], Output())
-    sink(lines[1], Output())
+    with DescriptorWriter(out.writing) as stdout:
+        sink = JsonLinesSink(stdout)
+        sink(lines[0], Output())
+        sink(lines[1], Output())
     assert out.written() == b"".join(lines)
+    out.close()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from support.heard import QUICK, STUB, Heard
-from support.leaks import nothing_outlives
 
 import sage_tui.session.spawn as spawn_module
 from sage_runtime.launch import WorkerConfig, encode_config
@@ -15,13 +14,6 @@ from sage_tui.session import Session, SessionOptions
 
 Started = tuple[Session, Heard]
 Start = Callable[..., Started]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """No thread or child process outlives a test."""
-    with nothing_outlives(descriptors_too=False):
-        yield
 
 
 @pytest.fixture

@@ -75,6 +75,8 @@ def test_the_folder_is_where_sage_has_it_private_and_marked(tmp_path: Path) -> N
     assert second.path.name == first.path.name + "_2"
     assert stat.S_IMODE(first.path.stat().st_mode) == 0o700
     assert stat.S_IMODE((first.path / MARKER).stat().st_mode) == 0o600
+    first.close()
+    second.close()
 
 
 def test_the_root_is_the_project_or_the_home() -> None:
@@ -99,6 +101,7 @@ def test_only_old_finished_folders_that_we_made_are_pruned(tmp_path: Path) -> No
     made[-1].prune(keep=2)
     left = {path.name for path in sessions.iterdir()}
     assert left == {made[i].path.name for i in (0, 4, 5)} | {foreign.name, link.name}
+    made[0].close()
 
 
 def test_text_logs_hold_the_output_and_the_failures(start: Start) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 10.0
+PATIENCE = 3.0
 """Seconds that what is ending may still take."""
 
 _FOLDER = Path("/proc/self/fd")
-_LASTING = ("sage-bus", "asyncio_", "ThreadPoolExecutor", "pytest", "Dummy-")
+_LASTING = ("sage-bus", "sage-preview", "sage_actor", "asyncio_", "ThreadPoolExecutor", "pytest", "Dummy-")
 """Names of threads that outlive a test by design: of pools that the process shares."""
 
 
@@ -45,7 +45,7 @@ def _children() -> set[int]:
 
 
 @contextmanager
-def nothing_outlives(*, descriptors_too: bool = True) -> Iterator[None]:
+def nothing_outlives() -> Iterator[None]:
     """Fails if what runs inside leaves a thread, an open descriptor or a child process behind for long."""
     threads, children = _threads(), _children()
     descriptors = _descriptors()
@@ -54,8 +54,7 @@ def nothing_outlives(*, descriptors_too: bool = True) -> Iterator[None]:
     while True:
         left = [f"thread {thread.name}" for thread in _threads() - threads]
         left += [f"process {pid}" for pid in _children() - children]
-        if descriptors_too:
-            left += [f"descriptor {fd}: {to}" for fd, to in _descriptors().items() if descriptors.get(fd) != to]
+        left += [f"descriptor {fd}: {to}" for fd, to in _descriptors().items() if descriptors.get(fd) != to]
         if not left:
             return
         if time.monotonic() > end:

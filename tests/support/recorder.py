@@ -8,6 +8,14 @@ from sage_runtime.events import Event, encode, replace
 from sage_tui.journal import JournalWriter
 from sage_tui.state.run_state import RunState
 
+_open: list[JournalWriter] = []
+
+
+def close_all() -> None:
+    """Close the journals of all recorders that there were so far."""
+    while _open:
+        _open.pop().close()
+
 
 class Recorder:
     """Writes events as a session does: appended, folded, flushed in batches."""
@@ -19,6 +27,7 @@ class Recorder:
         self.state = RunState(run)
         self.writer = JournalWriter(folder, self.state.to_json, limit=limit, segment_bytes=segment_bytes)
         self.seq = 0
+        _open.append(self.writer)
 
     def write(self, *events: Event) -> None:
         for event in events:
