@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sage_tui.state.sound import finite
+
 BACKWARD = 5.0
 """Event times may be out of order by this many seconds (several writers); further back, the clock was set."""
 
@@ -57,5 +59,6 @@ class RunClock:
     def from_json(cls, data: dict[str, Any]) -> RunClock:
         """The clock that `to_json` described."""
         clock = cls()
-        clock.origin, clock.offset, clock.time = data["origin"], data["offset"], data["time"]
+        clock.origin = None if data["origin"] is None else finite(data["origin"])
+        clock.offset, clock.time = finite(data["offset"]), finite(data["time"])
         return clock

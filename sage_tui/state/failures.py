@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sage_runtime.events import Failure, LeftOut, replace
-from sage_tui.state.sound import total
+from sage_runtime.events import Failure, LeftOut, from_fields, replace
+from sage_tui.state.sound import total, whole
 from sage_tui.state.views import FailureGroup
 
 MOST_GROUPS = 500
@@ -93,9 +93,9 @@ class FailureLog:
     def from_json(cls, data: dict[str, Any]) -> FailureLog:
         """The log that `to_json` described."""
         log = cls()
-        log.total = data["total"]
+        log.total = whole(data["total"])
         for part in data["groups"]:
-            group = FailureGroup(**{**part, "positions": tuple(part["positions"])})
+            group = from_fields(FailureGroup, part)
             log.groups[group.group] = group
         log._view = None
         return log

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from sage_runtime.events import Latency, bucket_seconds
+from sage_runtime.events import Latency, bucket_seconds, from_fields
 
 Buckets = tuple[tuple[int, int], ...]
 """Pairs of bucket and count, ascending."""
@@ -88,4 +88,4 @@ def latency_to_json(latency: Latency) -> list[Any]:
 def latency_from_json(data: list[Any]) -> Latency:
     """The distribution that `latency_to_json` described."""
     p50, p95, p99, longest, buckets = data
-    return Latency(p50, p95, p99, longest, tuple((bucket, count) for bucket, count in buckets))
+    return from_fields(Latency, {"p50": p50, "p95": p95, "p99": p99, "max": longest, "buckets": buckets})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sage_runtime.events import OperatorInfo, OperatorStats, replace
+from sage_runtime.events import OperatorInfo, OperatorStats, from_fields, replace
 from sage_tui.state.series import BEHIND, Meter, Past
-from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_operator
+from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_operator, whole
 from sage_tui.state.views import OperatorView
 
 LOADED = 0.7
@@ -191,12 +191,13 @@ class OperatorState:
     @classmethod
     def from_json(cls, pipeline: str, data: dict[str, Any]) -> OperatorState:
         """The operator that `to_json` described."""
-        state = cls(pipeline, OperatorInfo(**data["info"]))
+        state = cls(pipeline, from_fields(OperatorInfo, data["info"]))
         if data["stats"] is not None:
             state.stats = event_from_json(data["stats"], OperatorStats)
         state.meter_in = Meter.from_json(data["in"])
         state.meter_out = Meter.from_json(data["out"])
         state.past = Past.from_json(data["past"])
         state.services = dict.fromkeys(data["services"])
-        state.failures, state.pressure, state.pressed = data["failures"], data["pressure"], data["pressed"]
+        state.failures, state.pressure = whole(data["failures"]), whole(data["pressure"])
+        state.pressed = data["pressed"] is True
         return state

@@ -14,10 +14,11 @@ from sage_runtime.events import (
     PipelineSubmitted,
     ServiceInfo,
     ServiceStats,
+    from_fields,
 )
 from sage_tui.state.operators import OperatorState
 from sage_tui.state.services import ServiceState
-from sage_tui.state.sound import fields_of, seconds
+from sage_tui.state.sound import fields_of, finite, seconds, text, whole
 from sage_tui.state.views import OperatorView, PipelineView, ServiceView
 
 SOURCES = frozenset({"source", "batch"})
@@ -185,14 +186,14 @@ class PipelineState:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PipelineState:
         """The pipeline that `to_json` described."""
-        state = cls(data["id"], data["started"], data["begin"])
+        state = cls(text(data["id"]), finite(data["started"]), finite(data["begin"]))
         state.name, state.era, state.status, state.duration = (
-            data["name"],
-            data["era"],
-            data["status"],
-            data["duration"],
+            text(data["name"]),
+            whole(data["era"]),
+            text(data["status"]),
+            None if data["duration"] is None else finite(data["duration"]),
         )
-        state.edges = tuple(EdgeInfo(**edge) for edge in data["edges"])
+        state.edges = tuple(from_fields(EdgeInfo, edge) for edge in data["edges"])
         state._find_upstream()
         for part in data["operators"]:
             operator = OperatorState.from_json(state.id, part)

@@ -35,7 +35,7 @@ from sage_tui.state.failures import FailureLog
 from sage_tui.state.operators import ENDED
 from sage_tui.state.pipelines import SOURCES, PipelineState
 from sage_tui.state.series import Past, Span
-from sage_tui.state.sound import event_from_json, event_to_json, seconds, total
+from sage_tui.state.sound import event_from_json, event_to_json, finite, seconds, text, total, whole
 from sage_tui.state.views import Bottleneck, Charts, PipelineView, RunView
 
 VERSION = 1
@@ -357,16 +357,16 @@ class RunState:
         """
         try:
             return cls._restored(data)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise StateError(f"not a snapshot of a run: {type(error).__name__}: {error}") from error
 
     @classmethod
     def _restored(cls, data: Mapping[str, Any]) -> RunState:
         if data["version"] != VERSION:
             raise StateError(f"a snapshot of version {data['version']}, this is version {VERSION}")
-        state = cls(data["run"])
-        state.seq, state.phase, state.begin = data["seq"], data["phase"], data["begin"]
-        state.first_t, state.last_t = data["first_t"], data["last_t"]
+        state = cls(whole(data["run"]))
+        state.seq, state.phase, state.begin = whole(data["seq"]), text(data["phase"]), finite(data["begin"])
+        state.first_t, state.last_t = finite(data["first_t"]), finite(data["last_t"])
         state.clock = RunClock.from_json(data["clock"])
         if data["started"] is not None:
             state.started = event_from_json(data["started"], RunStarted)
@@ -375,16 +375,17 @@ class RunState:
         for part in data["pipelines"]:
             pipeline = PipelineState.from_json(part)
             state.pipelines[pipeline.id] = pipeline
-        state.evicted.extend(data["evicted"])
-        state.before = dict(data["before"])
+        state.evicted.extend(map(text, data["evicted"]))
+        state.before = {name: whole(data["before"][name]) for name in state.before}
         state.failures = FailureLog.from_json(data["failures"])
-        state.faults = data["faults"]
+        state.faults = whole(data["faults"])
         state.notices.extend(event_from_json(notice, Notice) for notice in data["notices"])
         state._noticed = tuple(state.notices)
-        state.lines.update(data["lines"])
-        state.left_out.update(data["left_out"])
-        state.unknown_events, state.prompt, state.prompts = data["unknown_events"], data["prompt"], data["prompts"]
-        state.past, state._second = Past.from_json(data["past"]), data["second"]
+        state.lines |= {text(channel): whole(count) for channel, count in data["lines"].items()}
+        state.left_out.update({text(what): whole(count) for what, count in data["left_out"].items()})
+        state.unknown_events, state.prompts = whole(data["unknown_events"]), whole(data["prompts"])
+        state.prompt = None if data["prompt"] is None else text(data["prompt"])
+        state.past, state._second = Past.from_json(data["past"]), whole(data["second"])
         return state
 
 

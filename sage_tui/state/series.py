@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sage_runtime.events import Latency
 from sage_tui.state.latency import latency_from_json, latency_to_json, since
+from sage_tui.state.sound import finite, whole
 from sage_tui.state.views import NO_CHART, Chart, Charts
 
 WINDOW = 2.0
@@ -96,7 +97,7 @@ class Meter:
     def from_json(cls, data: list[list[float]]) -> Meter:
         """The meter that `to_json` described."""
         meter = cls()
-        meter.samples.extend((time, int(total)) for time, total in data)
+        meter.samples.extend((finite(time), whole(total)) for time, total in data)
         return meter
 
 
@@ -198,8 +199,10 @@ class Series:
 
     def restore(self, data: dict[str, Any]) -> None:
         """Become the series that `to_json` described."""
-        self.first, self.step = data["first"], data["step"]
+        self.first, self.step = whole(data["first"]), finite(data["step"])
         self.values = array("d", data["values"])
+        if self.step <= 0 or len(self.values) > self.size or not math.isfinite(sum(self.values)):
+            raise ValueError("no series")
 
 
 class Track:
@@ -303,9 +306,9 @@ class Past:
         past.rate = Track.from_json("sum", data["rate"])
         past.queue = Track.from_json("gauge", data["queue"])
         past.p95 = Track.from_json("peak", data["p95"])
-        past._second, past._base = data["second"], latency_from_json(data["base"])
+        past._second, past._base = whole(data["second"]), latency_from_json(data["base"])
         if "failed" in data:  # recordings made before they were noted
-            past._failed = int(data["failed"][0])
+            past._failed = whole(data["failed"][0])
             past.failed.restore(data["failed"][1])
             for series, part in zip(past.shares, data["shares"], strict=True):
                 series.restore(part)
@@ -355,9 +358,9 @@ class Ages:
         ages = cls()
         ages.rate.restore(data["rate"])
         ages.p95.restore(data["p95"])
-        ages._failed = int(data["failed"][0])
+        ages._failed = whole(data["failed"][0])
         ages.failed.restore(data["failed"][1])
-        ages._second, ages._base = data["second"], latency_from_json(data["base"])
+        ages._second, ages._base = whole(data["second"]), latency_from_json(data["base"])
         return ages
 
 

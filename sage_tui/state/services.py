@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from sage_runtime.events import ServiceInfo, ServiceStats, replace
+from sage_runtime.events import ServiceInfo, ServiceStats, from_fields, replace
 from sage_tui.state.latency import merge
 from sage_tui.state.series import BEHIND, Ages, Meter, Past
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_service
@@ -168,7 +168,7 @@ class ServiceState:
     @classmethod
     def from_json(cls, pipeline: str, data: dict[str, Any]) -> ServiceState:
         """The service that `to_json` described."""
-        state = cls(pipeline, ServiceInfo(**data["info"]))
+        state = cls(pipeline, from_fields(ServiceInfo, data["info"]))
         for stats_data, meter, *ages in data["methods"]:
             stats = event_from_json(stats_data, ServiceStats)
             state.methods[stats.method] = stats

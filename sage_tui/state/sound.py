@@ -27,6 +27,8 @@ from sage_tui.state.latency import MOST
 
 _Stats = TypeVar("_Stats", OperatorStats, ReplicaStats)
 _E = TypeVar("_E", bound=Event)
+_BITS = 512
+"""Longer numbers are nobody's sum of totals."""
 _SHARES = ("busy", "waiting", "idle", "blocked", "paused", "cpu")
 _TOTALS = ("records_in", "records_out", "errors", "queue", "queue_capacity")
 
@@ -89,6 +91,40 @@ def _sound_latency(latency: Latency) -> Latency:
         return latency
     p50, p95, p99, longest = map(seconds, quantiles)
     return Latency(p50, p95, p99, longest, latency.buckets)
+
+
+def whole(number: Any) -> int:
+    """A count of a snapshot.
+
+    Raises:
+        TypeError: it is no whole number, or an absurd one.
+    """
+    if type(number) is not int or number.bit_length() > _BITS:
+        raise TypeError("expected a whole number")
+    return number
+
+
+def finite(number: Any) -> float:
+    """A time or an amount of a snapshot.
+
+    Raises:
+        TypeError: it is no number, or an infinite one.
+        OverflowError: it is larger than any float.
+    """
+    if type(number) not in (int, float) or not math.isfinite(number):
+        raise TypeError("expected a number")
+    return float(number)
+
+
+def text(value: Any) -> str:
+    """A text of a snapshot.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if type(value) is not str:
+        raise TypeError("expected a text")
+    return value
 
 
 def fields_of(info: OperatorInfo | EdgeInfo | ServiceInfo) -> dict[str, Any]:

@@ -6,7 +6,9 @@ What can be read of a damaged recording is read, and nothing that it says takes 
 from __future__ import annotations
 
 import json
+import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,21 @@ from sage_runtime.events import (
     EVENT_TYPES,
     MAX_LINE_BYTES,
     MESSAGES,
+    EdgeInfo,
     Event,
     EventError,
+    Failure,
+    Latency,
+    LeftOut,
+    Notice,
+    OperatorInfo,
+    OperatorStats,
     Output,
+    PipelineSubmitted,
     RunFinished,
     RunStarted,
+    ServiceInfo,
+    ServiceStats,
     decode,
     decode_command,
     encode,
@@ -114,6 +126,65 @@ def test_a_state_from_anywhere_is_a_state_or_a_state_error(value: Any) -> None:
         RunState.from_json(value)
     except StateError:
         pass
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to everything inside a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield (*way, key)
+        yield from places(item, (*way, key))
+
+
+def a_busy_state() -> RunState:
+    """A state with something of everything in it."""
+    latency = Latency(p50=0.1, p95=0.1, p99=0.1, max=0.2, buckets=((3, 4), (5, 6)))
+    operators = (OperatorInfo(id="A", name="A", kind="source"), OperatorInfo(id="B", name="B", kind="sink"))
+    edges = (EdgeInfo(id="e", source="A", target="B"),)
+    state = RunState(1)
+    events: list[Event] = [
+        RunStarted(script="a.py"),
+        PipelineSubmitted(pipeline="p", operators=operators, edges=edges, services=(ServiceInfo(name="s"),)),
+    ]
+    for count in (10, 20, 30):
+        events += [
+            OperatorStats(pipeline="p", operator="A", records_out=count, busy=0.5, idle=0.5, latency=latency),
+            ServiceStats(pipeline="p", service="s", method="m", calls=count, latency=latency, callers={"A": count}),
+            Failure(pipeline="p", source="A", kind="operator", group="g", exception="E", message="m", line=1),
+            Notice(level="warning", message="n"),
+            LeftOut(what="failure", pipeline="p", source="A", group="g", count=3),
+        ]
+    for seq, event in enumerate(events):
+        state.apply(stamped(event, run=1, t=1000.0 + seq, worker=0, seq=seq))
+    return state
+
+
+BUSY = json.dumps(a_busy_state().to_json())
+PLACES = list(places(json.loads(BUSY)))
+
+
+@given(st.sampled_from(PLACES), values | st.sampled_from([-1, 10**400, math.nan, math.inf, 1e308]), st.booleans())
+@settings(QUICK, max_examples=60)
+def test_a_snapshot_with_one_thing_changed_is_refused_or_can_be_gone_on_from(
+    way: tuple[Any, ...], value: Any, gone: bool
+) -> None:
+    data = json.loads(BUSY)
+    inner = data
+    for key in way[:-1]:
+        inner = inner[key]
+    if gone:
+        del inner[way[-1]]
+    else:
+        inner[way[-1]] = value
+    try:
+        state = RunState.from_json(data)
+    except StateError:
+        return
+    state.apply(stamped(OperatorStats(pipeline="p", operator="A", records_out=99), run=1, t=1100.0, worker=0, seq=99))
+    state.apply(stamped(RunFinished(status="finished"), run=1, t=1101.0, worker=0, seq=100))
+    state.view(2000.0)
+    state.charts("p/A", "whole", 2000.0)
+    json.dumps(state.to_json())
 
 
 @given(st.lists(lines, max_size=30))

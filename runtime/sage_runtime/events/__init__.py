@@ -18,6 +18,7 @@ from sage_runtime.events.codec import (
     encode,
     encode_command,
     encode_stamped,
+    from_fields,
     stamped,
 )
 from sage_runtime.events.latency import (
@@ -136,6 +137,7 @@ __all__ = [
     "encode",
     "encode_command",
     "encode_stamped",
+    "from_fields",
     "replace",
     "stamped",
 ]

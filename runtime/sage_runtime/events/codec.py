@@ -23,6 +23,9 @@ class EventError(ValueError):
 _NAMES: dict[type[Any], tuple[tuple[str, str], ...]] = {}
 
 
+_F = TypeVar("_F")
+
+
 def _names(cls: type[Any]) -> tuple[tuple[str, str], ...]:
     """The pairs of attribute and JSON key of a record, in order."""
     names = _NAMES.get(cls)
@@ -132,6 +135,15 @@ def _schema(cls: type[Any]) -> tuple[tuple[str, str, _Check, bool], ...]:
             (name, name.rstrip("_"), _check_for(hints[name]), required(default)) for name, default in cls.frozen_fields
         )
     return schema
+
+
+def from_fields(cls: type[_F], data: Mapping[str, Any]) -> _F:
+    """A part of an event, or a record like one, from plain data under the names of its attributes.
+
+    Raises:
+        TypeError: something is missing, or is of another type than the class says.
+    """
+    return cls(**{name: check(data[name]) for name, _, check, _ in _schema(cls) if name in data})
 
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
