@@ -42,6 +42,8 @@ class Wanted:
 
     graph: int = 11
     operators: int = 6
+    crowded: bool = False
+    """More operators than a picture helps with: graph and table share one box, as each needs all the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _graph_and_operators(width: int, height: int, wanted: Wanted) -> Groups:
     """The two over one another where both have room, else as tabs of one box."""
     least_graph = min(LEAST_GRAPH, wanted.graph)
     least_operators = min(LEAST_OPERATORS, wanted.operators)
-    if height < least_graph + least_operators or (height < SHORT and height < wanted.graph + wanted.operators):
+    short = height < SHORT and height < wanted.graph + wanted.operators
+    if wanted.crowded or short or height < least_graph + least_operators:
         return [(("pipeline", "operators"), Box(0, 0, width, height))]
     operators = max(least_operators, min(wanted.operators, height - wanted.graph, height // 2))
     graph = height - operators

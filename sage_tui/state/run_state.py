@@ -229,17 +229,14 @@ class RunState:
         )
 
     def view(self, now: float) -> RunView:
-        """The run at Unix time `now`; a part that is the same keeps its identity, and so does the whole.
-
-        A clock that goes on makes another view once a second.
-        """
+        """The run at Unix time `now`; a part that is the same keeps its identity, and so does the whole."""
         time = self.clock.time if self.finished is not None else self.clock.at(now)
         pipelines = tuple([pipeline.view(time) for pipeline in self.pipelines.values()])
         old = self._view
         elapsed = self._elapsed(time)
         if old is not None and _same(pipelines, old.pipelines):
             pipelines = old.pipelines
-            if not self._changed and int(elapsed) == int(old.elapsed):
+            if not self._changed and elapsed == old.elapsed:
                 return old
         self._view, self._changed = self._new_view(time, elapsed, pipelines), False
         return self._view

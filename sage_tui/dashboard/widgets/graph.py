@@ -17,7 +17,7 @@ from sage_tui.dashboard.paint import Painted, Span
 from sage_tui.dashboard.widgets.nodes import Cells, PaintedGraph
 from sage_tui.dashboard.widgets.pane import Pane
 from sage_tui.state import format as fmt
-from sage_tui.state.layout import GraphLayout, GraphNode, Topology, best_layout, topology_of
+from sage_tui.state.layout import GraphLayout, GraphNode, Topologies, Topology, best_layout, too_large
 from sage_tui.state.views import RunView, SessionView
 
 
@@ -37,6 +37,8 @@ class Graph(Painted, can_focus=True):
         self.selected: str | None = None
         self._run: RunView | None = None
         self._topology: Topology | None = None
+        self._topologies = Topologies()
+        self._wanted: tuple[Topology, int, int, int] | None = None
         self._painted: PaintedGraph | None = None
         self._empty: tuple[str, ...] = ()
 
@@ -50,8 +52,8 @@ class Graph(Painted, can_focus=True):
             self.refresh()
         if old is not None and old.pipelines is run.pipelines and old.bottleneck == run.bottleneck:
             return
-        topology = topology_of(run.pipelines)
-        if topology != self._topology:
+        topology = self._topologies.of(run.pipelines)
+        if topology is not self._topology:
             grown = self._topology is not None and len(topology.pipelines) > len(self._topology.pipelines)
             self._topology = topology
             self._lay_out()
@@ -65,7 +67,15 @@ class Graph(Painted, can_focus=True):
         """The rows in which the graph would be drawn most generously at the present width, `most` at most."""
         if not run.pipelines:
             return 7
-        return min(most, best_layout(topology_of(run.pipelines), max(20, self.size.width or 70), most).height)
+        topology, width = self._topologies.of(run.pipelines), max(20, self.size.width or 70)
+        if self._wanted is None or self._wanted[0] is not topology or self._wanted[1:3] != (width, most):
+            self._wanted = topology, width, most, best_layout(topology, width, most).height
+        return min(most, self._wanted[3])
+
+    def operators_for_a_table(self, run: RunView) -> int:
+        """How many operators there are if they are better shown as a table, else 0."""
+        topology = self._topologies.of(run.pipelines)
+        return topology.operator_count if too_large(topology) else 0
 
     def _lay_out(self) -> None:
         """Draw the topology for the present size."""
@@ -217,6 +227,8 @@ class GraphPane(Pane):
 
     def show_view(self, view: SessionView) -> None:
         self.graph.show_run(view.shown, empty_words(view))
+        many = self.graph.operators_for_a_table(view.shown)
+        self.set_note(f"{fmt.exact(many)} operators, a row each · 2 for the table" if many else "")
 
     def copied(self) -> str | None:
         picture = self.graph.picture

@@ -59,6 +59,44 @@ def topology_of(pipelines: Iterable[PipelineView]) -> Topology:
     return Topology(tuple(_pipeline(pipeline) for pipeline in pipelines))
 
 
+class Topologies:
+    """The topologies of a run's views, one after the other: the identical object while nothing but numbers changed."""
+
+    def __init__(self) -> None:
+        self._pipelines: tuple[PipelineView, ...] = ()
+        self._topology = Topology(())
+
+    def of(self, pipelines: tuple[PipelineView, ...]) -> Topology:
+        """The topology of these pipelines."""
+        old, self._pipelines = self._pipelines, pipelines
+        if len(old) != len(pipelines) or not all(map(_alike, old, pipelines)):
+            new = topology_of(pipelines)
+            if new != self._topology:
+                self._topology = new
+        return self._topology
+
+
+def _alike(one: PipelineView, other: PipelineView) -> bool:
+    """Whether two views of a pipeline certainly give the same topology."""
+    if one is other:
+        return True
+    return (
+        one.id == other.id
+        and one.name == other.name
+        and one.edges is other.edges
+        and len(one.operators) == len(other.operators)
+        and len(one.services) == len(other.services)
+        and all(
+            a is b or (a.key == b.key and a.name == b.name and a.kind == b.kind and a.services == b.services)
+            for a, b in zip(one.operators, other.operators, strict=True)
+        )
+        and all(
+            a is b or (a.key == b.key and a.name == b.name and a.services == b.services)
+            for a, b in zip(one.services, other.services, strict=True)
+        )
+    )
+
+
 def _pipeline(pipeline: PipelineView) -> PipelineTopology:
     keys = {operator.id: operator.key for operator in pipeline.operators}
     return PipelineTopology(
