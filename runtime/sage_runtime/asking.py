@@ -80,6 +80,12 @@ class _Helper:
             self._lock.release()
 
     def _run(self) -> None:
+        try:
+            self._answer()
+        except SystemExit:  # it was late, but has come to an end by itself
+            pass
+
+    def _answer(self) -> None:
         while not self.stuck:
             self._wake.acquire()
             request, self._request = self._request, None
