@@ -199,7 +199,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
             if isinstance(screen, MainScreen | OperatorScreen | DeckScreen):
                 screen.show_view(view, self._leaving)
         self._notify(view)
-        for words in self._noticing.look(view):
+        for words in filter(None, (*self._noticing.look(view), self.tell_skipped(view))):
             self.notify(words, timeout=NOTICE_SECONDS, markup=False)
         playing = view.replay is not None and view.replay.playing
         phase = f"{view.current.run} {view.current.phase} {view.live} {view.held} {playing}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding, BindingType
 
 from sage_tui.session.protocol import Playable
+from sage_tui.state import format as fmt
 
 if TYPE_CHECKING:
     from sage_tui.dashboard.widgets.timeline import Timeline
@@ -40,6 +41,16 @@ class ReplayKeys:
 
     session: SessionLike
     view: SessionView | None
+
+    _skips = 0
+
+    def tell_skipped(self, view: SessionView) -> str:
+        """What to say of time that was left out since the last view; empty if none was."""
+        skips = 0 if view.replay is None else view.replay.skips
+        told, self._skips = self._skips, skips
+        if view.replay is None or skips <= told:
+            return ""
+        return f"Nothing for {fmt.duration(view.replay.skipped)}: skipped"
 
     def _replayed(self) -> tuple[Playable, ReplayView] | None:
         """What is moved through, and where it is now, not in the last frame; None for a live session."""

@@ -17,7 +17,10 @@ STEPS_KEPT = 2_000
 """Steps of one of them that are kept; further ones are only counted."""
 
 CALLS_LOOKED_AT = 20_000
-"""Latest calls among which those of a step are looked for."""
+"""Calls before the end of a step among which its own are looked for."""
+
+SLACK = 0.5
+"""Seconds by which the times of a step and of its calls may be out of order."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,15 +101,32 @@ class FollowedRecords:
 
 
 def calls_of(step: Trace, source: LineSource) -> list[ServiceCall]:
-    """The service calls that were made in a step, as far as they were sent and are recent."""
+    """The service calls that were made in a step, as far as they were sent and are kept."""
     wanted, found = set(step.calls), []
-    stop, least = source.count(), max(source.first(), source.count() - CALLS_LOOKED_AT)
+    stop = _until(source, step.t + SLACK) if wanted else 0
+    least, earliest = max(source.first(), stop - CALLS_LOOKED_AT), step.t - step.duration - SLACK
     while wanted and stop > least:
         start = max(least, stop - 500)
-        for line in reversed(source.read(start, stop)):
+        lines = source.read(start, stop)
+        for line in reversed(lines):
             call = line.event
             if isinstance(call, ServiceCall) and call.pipeline == step.pipeline and call.id in wanted:
                 wanted.discard(call.id)
                 found.append(call)
+        if not lines or lines[0].t < earliest:
+            break
         stop = start
     return sorted(found, key=lambda call: call.id)
+
+
+def _until(source: LineSource, t: float) -> int:
+    """Behind the last line of a time: its lines are in order, but for a moment."""
+    low, high = source.first(), source.count()
+    while low < high:
+        middle = (low + high) // 2
+        lines = source.read(middle, middle + 1)
+        if lines and lines[0].t > t:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -30,6 +30,9 @@ AT_ONCE = 250
 """Events that are folded before whoever asks gets a turn."""
 
 
+GAP, LEAD = 3.0, 0.5
+"""Seconds at the screen in which nothing would happen: so many are skipped while it plays, but for the last ones."""
+
 BREATH = 0.0005
 """Seconds between two such portions, in which others get the lock."""
 
@@ -63,6 +66,7 @@ class Playback:
         self._speed = 1.0
         self._since = clock()
         self._epoch = 0
+        self._skips, self._skipped = 0, 0.0
         self._closing = False
         self._run: RunView | None = None
         self._lines: dict[str, LinesSoFar] = {}
@@ -187,9 +191,19 @@ class Playback:
             if self._moment >= head.end:
                 head.finish()
             self._reached = True
+            if self._playing:
+                self._skip_gap(head)
             self._run = head.state.view(self._moment)
             for channel, lines in self._lines.items():
                 lines.limit = self._run.lines.get(channel, 0)
+
+    def _skip_gap(self, head: Playhead) -> None:
+        """Go to shortly before the next event, if it is far: a screen on which nothing moves looks dead."""
+        if head.next_t is None or head.next_t - self._moment <= GAP * self._speed:
+            return
+        moment = head.next_t - LEAD * self._speed
+        self._skips, self._skipped = self._skips + 1, moment - self._moment
+        self._moment, self._since = moment, self._clock()
 
     # --- SessionLike -------------------------------------------------------------------------------------------------
 
@@ -215,6 +229,8 @@ class Playback:
                 epoch=self._epoch,
                 marks=self._marks,
                 damage=self._recording.damage,
+                skips=self._skips,
+                skipped=self._skipped,
             )
             past = {**self._past, run.run: summary_of(run)} if head is not None else {}
             new = SessionView(

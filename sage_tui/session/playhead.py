@@ -65,6 +65,11 @@ class Playhead:
             for event in (Notice(level="warning", message=text), RunFinished(status="stopped", errors=errors)):
                 self.state.apply(replace(event, run=self.number, t=self.end, seq=self.state.seq + 1))
 
+    @property
+    def next_t(self) -> float | None:
+        """When the next event comes; None at the end."""
+        return None if self._next is None else self._next[0].t
+
     def marks(self) -> tuple[float, ...]:
         """When something failed: the times of the latest failures that were sent."""
         source = self.reader.lines("failure")

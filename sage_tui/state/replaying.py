@@ -22,3 +22,6 @@ class ReplayView(Frozen):
     epoch: int = 0
     marks: tuple[float, ...] = ()
     damage: tuple[str, ...] = ()
+    skips: int = 0
+    skipped: float = 0.0
+    """How often time in which nothing happened was left out in playing, and how many seconds the last time."""

@@ -16,6 +16,7 @@ from sage_tui.dashboard.traces import FollowedRecords, calls_of
 from sage_tui.dashboard.tracing import sources_of
 from sage_tui.dashboard.widgets.keys import KeyBar
 from sage_tui.dashboard.widgets.ways import difference
+from sage_tui.journal.lines import Line, lines_of
 
 Compare = Callable[..., bool]
 
@@ -99,6 +100,45 @@ async def test_t_at_a_sink_follows_its_sources_and_shows_what_has_reached_it() -
         followed(session, steps(3, "the latest"))
         await dashboard.frame()
         assert "The way of #3" in dashboard.text()
+
+
+async def test_a_step_that_raised_shows_what_and_failed_calls_are_counted() -> None:
+    session = hello_session()
+    session.lines("service_call").lines.clear()
+    session.call(1)
+    session.call(2, error="KeyError: 'greeting'")
+    source, step, _ = steps(1, "hello")
+    followed(session, [source, replace(step, after=(), error="ValueError: too polite\nby far")])
+    async with open_dashboard(session) as dashboard:
+        await dashboard.press("t")
+        (row,) = [row for row in dashboard.text().splitlines() if "✗ raised" in row]
+        assert "'hello' ✗ raised ValueError: too polite" in row
+        assert "◇ 2 ✗ 1" in row
+        await dashboard.press("down", "y", "enter")
+        assert dashboard.app.clipboard.startswith("UpperCaseMap: 'hello' → raised ValueError: too polite")
+        text = dashboard.text()
+        assert "raised KeyError: 'greeting'" in text
+        assert "by far" in text
+        assert "nothing came out of it" not in text
+
+
+def test_the_calls_of_an_old_step_are_found_among_a_million() -> None:
+    class Calls(FakeLines):
+        def count(self) -> int:
+            return 1_000_000
+
+        def read(self, start: int, stop: int) -> list[Line]:
+            self.reads.append((start, stop))
+            made = (call_at(number) for number in range(start, min(stop, self.count())))
+            return [line for number, call in enumerate(made, start) for line in lines_of(call, number)]
+
+    def call_at(number: int) -> ServiceCall:
+        return ServiceCall(t=NOON + number / 100, id=number, pipeline="hello", service="s", method="m")
+
+    source = Calls()
+    step = replace(steps(1, "x")[1], t=NOON + 100, duration=0.5, calls=(9_980, 9_990))
+    assert [call.id for call in calls_of(step, source)] == [9_980, 9_990]
+    assert sum(stop - start for start, stop in source.reads) < 2_000
 
 
 async def test_the_latest_record_is_shown_until_somebody_chooses_another() -> None:
@@ -187,7 +227,7 @@ def test_only_the_latest_followed_records_are_kept() -> None:
 def test_calls_are_found_by_their_numbers_even_if_some_were_left_out() -> None:
     lines = FakeLines()
     for number in range(0, 3000, 3):
-        lines.add(ServiceCall(id=number, pipeline="hello", service="s", method="m"))
+        lines.add(ServiceCall(t=steps(1, "x")[1].t, id=number, pipeline="hello", service="s", method="m"))
     step = replace(steps(1, "x")[1], calls=(2, 3, 2997))
     assert [call.id for call in calls_of(step, lines)] == [3, 2997]
 

@@ -111,6 +111,26 @@ def test_a_followed_record_tells_its_way_through_every_operator() -> None:
     assert not job.follower.active
 
 
+def test_a_step_that_raises_tells_what() -> None:
+    def refuse(number: int) -> int:
+        raise ValueError(f"not {number}\nnever")
+
+    recorder = Recorder()
+    runtime = Runtime(recorder)
+    runtime.pause()
+    pipeline = Pipeline()
+    numbers = pipeline.values([7], "numbers")
+    pipeline.sink(pipeline.add("map", Function(refuse), numbers, name="refuse"))
+    job = runtime.submit(pipeline.graph())
+    runtime.follow(None, 1)
+    runtime.resume()
+    assert job.wait(SOON)
+    assert [(step.operator, step.error) for step in recorder.of(Trace)] == [
+        ("numbers", None),
+        ("refuse", "ValueError: not 7\nnever"),
+    ]
+
+
 def test_a_followed_record_is_seen_on_every_branch_and_round_every_loop() -> None:
     recorder = Recorder()
     runtime = Runtime(recorder)

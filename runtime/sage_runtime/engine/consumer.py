@@ -16,10 +16,13 @@ from sage_runtime.engine.routes import Traced
 from sage_runtime.engine.taps import Tap, copying, tracing
 from sage_runtime.events import Trace
 from sage_runtime.frozen import Frozen
-from sage_runtime.preview import preview
+from sage_runtime.preview import exception_message, preview
 
 SLOW = 50e-6
 """Seconds a record from which on every record is timed; below it, one in each batch."""
+
+LONGEST_ERROR = 400
+"""Characters of what a followed record's step raised; the failure has all of it."""
 
 _GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
@@ -256,9 +259,16 @@ class ConsumerReplica(Replica):
         before = preview(traced.entry[1] if self._keyed_in else traced.entry)
         results: list[Any] = []
         calls: list[int] = []
+        raised: list[str] = []
+
+        def failed(value: Any, error: BaseException) -> None:
+            message = exception_message(error, LONGEST_ERROR)
+            raised.append(f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__)
+            self.failed(value, error)
+
         self.owner.calls = calls
         began = clock()
-        surplus = port.loop(iter((traced.entry,)), tracing(outputs.send, results, wrap), self.failed)
+        surplus = port.loop(iter((traced.entry,)), tracing(outputs.send, results, wrap), failed)
         seconds = clock() - began
         self.owner.calls = None
         self.job.publish(
@@ -271,6 +281,7 @@ class ConsumerReplica(Replica):
                 waited=began - traced.since,
                 duration=seconds,
                 calls=tuple(calls),
+                error=raised[0] if raised else None,
             )
         )
         follower.leave()

@@ -231,7 +231,7 @@ class Record(Event, kw_only=True):
 
 
 class Trace(Event, kw_only=True):
-    """One step of a followed record; `calls` are the ids of the service calls made in it."""
+    """One step of a followed record; `calls` are the ids of the service calls made in it, `error` what it raised."""
 
     type: ClassVar[str] = "trace"
     trace: int
@@ -242,6 +242,7 @@ class Trace(Event, kw_only=True):
     waited: float = 0.0
     duration: float = 0.0
     calls: tuple[int, ...] = ()
+    error: str | None = None
 
 
 class Failure(Event, kw_only=True):

@@ -14,6 +14,7 @@ from sage_tui.dashboard.widgets.deck import Deck
 from sage_tui.dashboard.widgets.header import Banner, Header
 from sage_tui.dashboard.widgets.keys import KeyBar
 from sage_tui.dashboard.widgets.pane import Pane
+from sage_tui.dashboard.widgets.timeline import Timeline
 from sage_tui.state.views import SessionView
 
 
@@ -37,12 +38,13 @@ class DeckScreen(Screen[None]):
         super().__init__()
         self.deck = deck
         self.view: SessionView | None = None
-        self.header, self.banner = Header(), Banner()
+        self.header, self.banner, self.timeline = Header(), Banner(), Timeline()
 
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.banner
         yield self.deck
+        yield self.timeline
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -56,6 +58,7 @@ class DeckScreen(Screen[None]):
         self.header.closing = closing
         self.header.show_view(view)
         self.banner.show_view(view)
+        self.timeline.show_view(view)
         self.note_view(view)
         for pane in self.deck.panes.values():
             pane.note_run(view)

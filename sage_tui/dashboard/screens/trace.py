@@ -28,8 +28,8 @@ class TraceScreen(DeckScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "app.follow", "Follow another", id="trace.another"),
-        Binding("left,less_than_sign", "other(1)", "Earlier record", show=False, id="trace.earlier"),
-        Binding("right,greater_than_sign", "other(-1)", "Later record", show=False, id="trace.later"),
+        Binding("left", "other(1)", "Earlier record", show=False, id="trace.earlier"),
+        Binding("right", "other(-1)", "Later record", show=False, id="trace.later"),
     ]
 
     def __init__(self, operator: str | None, finder: RunLinesFinder, colours: SourceColours) -> None:
@@ -64,9 +64,13 @@ class TraceScreen(DeckScreen):
 
     def _show_way(self) -> None:
         record = self.followed.current()
-        self.way.show_record(record, () if record is None else self._edges(record))
+        self.way.show_record(record, () if record is None else self._edges(record), self._failed_calls)
         if record is not None:
             self.deck.set_label("way", f"The way of #{record.number} from {fmt.clean(record.first.operator)}")
+
+    def _failed_calls(self, step: Trace) -> int:
+        calls = None if self.view is None else self._finder.lines(self.view, self.view.shown.run, "service_call")
+        return 0 if calls is None else sum(call.error is not None for call in calls_of(step, calls))
 
     def _edges(self, record: Followed) -> tuple[EdgeInfo, ...]:
         pipelines = self.view.shown.pipelines if self.view is not None else ()
@@ -103,12 +107,16 @@ def step_detail(step: Trace, calls: LineSource | None) -> Detail:
     sections = [] if step.before is None else [Section("before", step.before)]
     for number, value in enumerate(step.after, start=1):
         sections.append(Section("after" if len(step.after) == 1 else f"after, {number} of {len(step.after)}", value))
-    if not step.after:
+    if step.error is not None:
+        sections.append(Section("raised", step.error, "$look-bad"))
+    elif not step.after:
         sections.append(Section("after", "nothing came out of it", "$look-muted"))
     for call in made:
         answer = f"raised {call.error}" if call.error is not None else f"→ {call.result}"
         times = f"waited {fmt.duration(call.waited)}, took {fmt.duration(call.duration)}"
-        sections.append(Section(f"called {call.service}.{call.method}, {times}", f"({call.arguments})\n{answer}"))
+        look = "$look-bad" if call.error is not None else ""
+        heading = f"called {call.service}.{call.method}, {times}"
+        sections.append(Section(heading, f"({call.arguments})\n{answer}", look))
     if len(made) < len(step.calls):
         sections.append(
             Section("calls", f"{len(step.calls) - len(made)} of its service calls were left out of the journal")

@@ -33,6 +33,10 @@ SHOWN = 20
 """Records that are shown."""
 
 
+NONE_YET = "No record has come by since this view was opened"
+NONE_KEPT = "None is kept: records are, while somebody looks at the operator"
+
+
 class RecordsPane(Pane):
     """The latest records at one side of the operator, the newest first. `port` is in or out."""
 
@@ -42,7 +46,7 @@ class RecordsPane(Pane):
         self._finder = finder
         self._seen = (0, 0)
         self._records: list[Record] = []
-        self.text = Text("No record has come by since this view was opened")
+        self.text = Text(NONE_YET)
         super().__init__()
 
     def compose(self) -> ComposeResult:
@@ -56,6 +60,8 @@ class RecordsPane(Pane):
         source = self._finder.lines(view, view.shown.run, "record")
         count = 0 if source is None else source.count()
         if source is None or (view.shown.run, count) == self._seen:
+            if not self._records and not view.live:
+                self.text.say(NONE_KEPT)
             return
         self._seen = (view.shown.run, count)
         events = [line.event for line in source.read(max(source.first(), count - READ), count)]
@@ -66,9 +72,11 @@ class RecordsPane(Pane):
             and (event.pipeline, event.operator) == self._operator
             and event.port == self._port
         ]
-        if mine:
-            self._records = mine[-SHOWN:][::-1]
+        self._records = mine[-SHOWN:][::-1]
+        if self._records:
             self.text.show_lines(record_lines(self._records))
+        else:
+            self.text.say(NONE_YET if view.live else NONE_KEPT)
 
     def copied_json(self) -> str | None:
         """The record at the top of what is shown."""

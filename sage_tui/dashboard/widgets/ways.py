@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.message import Message
@@ -115,6 +115,7 @@ class WayPane(Pane):
         self._colours = colours
         self.table: Table[WayRow] = Table(self._columns(), "No step of it is known")
         self._shown: tuple[object, int] = (None, 0)
+        self._failed: dict[int, int] = {}
 
     def _columns(self) -> tuple[Column[WayRow], ...]:
         return (
@@ -122,8 +123,15 @@ class WayPane(Pane):
             Column("value", 20, _change, align="left", grow=True),
             Column("waited", 7, lambda r, w: _seconds(r.step.waited), rank=2),
             Column("worked", 7, lambda r, w: _seconds(r.step.duration, "strong"), rank=1),
-            Column("calls", 6, _calls, rank=3),
+            Column("calls", 8, self._calls, align="left", rank=3),
         )
+
+    def _calls(self, row: WayRow, width: int) -> list[Span]:
+        if not row.step.calls:
+            return [Span(fmt.pad("–", width), "muted")]
+        failed = self._failed.get(id(row), 0)
+        made, raised = f"◇ {len(row.step.calls)}", f" ✗ {failed}" if failed else ""
+        return [Span(made, "accent"), Span(fmt.pad(raised, width - fmt.cell_len(made)), "bad")]
 
     def _operator(self, row: WayRow, width: int) -> list[Span]:
         lines = fmt.cut(row.lines, max(1, width - 6))
@@ -137,12 +145,15 @@ class WayPane(Pane):
     def main(self) -> Widget:
         return self.table
 
-    def show_record(self, record: Followed | None, edges: Sequence[EdgeInfo]) -> None:
-        """Show the way of this record."""
+    def show_record(
+        self, record: Followed | None, edges: Sequence[EdgeInfo], failed: Callable[[Trace], int] = lambda step: 0
+    ) -> None:
+        """Show the way of this record; `failed` tells how many of a step's service calls raised."""
         shown = (record, 0 if record is None else record.count)
         if shown != self._shown:
             self._shown = shown
             rows = [] if record is None else record.rows(edges)
+            self._failed = {id(row): failed(row.step) for row in rows if row.step.calls}
             self.table.show_rows([(str(i), row) for i, row in enumerate(rows)])
             left = 0 if record is None else record.count - len(rows)
             self.set_note(f"{fmt.exact(left)} more steps" if left else "")
@@ -153,7 +164,8 @@ class WayPane(Pane):
             return None
         step = row.step
         times = f"waited {fmt.duration(step.waited)}, worked {fmt.duration(step.duration)}"
-        return f"{step.operator}: {step.before} → {', '.join(step.after) or 'nothing'} ({times})"
+        came = f"raised {step.error}" if step.error is not None else ", ".join(step.after) or "nothing"
+        return f"{step.operator}: {step.before} → {came} ({times})"
 
     def copied_json(self) -> str | None:
         row = self.table.current()
@@ -173,10 +185,6 @@ def _seconds(seconds: float, look: str = "") -> Span:
     return Span(fmt.duration(seconds), look) if seconds > 0 else Span("–", "muted")
 
 
-def _calls(row: WayRow, width: int) -> Span:
-    return Span(f"◇ {len(row.step.calls)}", "accent") if row.step.calls else Span("–", "muted")
-
-
 def difference(before: str, after: str) -> str:
     """What is new in `after`, if the two begin alike: `…, 'found': 3}`."""
     alike = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
@@ -191,6 +199,11 @@ def _change(row: WayRow, width: int) -> list[Span]:
     after = [one_line(value, SHOWN)[0] for value in step.after]
     if step.before is None:
         spans = [Span(fmt.cut(after[0] if after else "", width), "strong")]
+    elif step.error is not None:
+        raised = one_line(step.error, SHOWN)[0]
+        first = fmt.cut(before, max(width // 3, width - 10 - fmt.cell_len(raised)))
+        spans = [Span(first, "muted"), Span(" ✗ raised ", "bad")]
+        spans.append(Span(fmt.cut(raised, max(1, width - fmt.cell_len(first) - 10)), "bad"))
     elif not after:
         end = Span("  ✓", "good") if row.arrived else Span(" → nothing", "muted")
         spans = [Span(fmt.cut(before, max(1, width - len(end.text)))), end]
