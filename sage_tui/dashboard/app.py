@@ -138,7 +138,17 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 loop.add_signal_handler(signum, self._told_to_end, signum)
             loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        self.app_resume_signal.subscribe(self, self._resumed)
         self.call_after_refresh(self._begin)
+
+    def action_suspend_process(self) -> None:
+        """Give the terminal back and stop, the run with us."""
+        if self._driver is not None and self._driver.can_suspend:
+            self.session.signal(signal.SIGTSTP)
+        super().action_suspend_process()
+
+    def _resumed(self, _: object) -> None:
+        self.session.signal(signal.SIGCONT)
 
     def _take_resizes_in_turn(self) -> None:
         """Have Textual's handler of SIGWINCH called by the loop, and draw all of the screen anew.

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND, eventually, nothing_left, processes, worker_of
+from support.command import COMMAND, eventually, is_stopped, nothing_left, processes, worker_of
 from support.scripts import STREAM, TUTORIAL, written
 from support.terminal import Terminal
 
@@ -100,6 +100,22 @@ def test_a_killed_worker_is_told_and_r_starts_again(tmp_path: Path) -> None:
         terminal.press("r")
         terminal.wait_for(lambda text: "RUNNING" in text and "tick 2" in text)
         worker_of(script)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_suspended_it_stops_the_run_and_goes_on_with_it(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 2")
+        pids = processes(script)
+        terminal.press("ctrl+z")
+        eventually(lambda: all(map(is_stopped, pids)), "the stop of all its processes")
+        assert terminal.modes_left() == {}
+        terminal.process.send_signal(signal.SIGCONT)
+        eventually(lambda: not any(map(is_stopped, pids)), "their going on")
+        terminal.wait_for(lambda text: "RUNNING" in text and "tick" in text)
         terminal.press("q")
         assert terminal.wait() == 0
         assert_clean(terminal, script)
