@@ -69,6 +69,32 @@ async def test_every_key_of_a_replay(key: str, told: object) -> None:
         assert session.done[-1] == told
 
 
+@pytest.mark.parametrize("opened", [("2", "enter"), ("1", "right", "right", "down", "enter"), ("c",), ("v",), ("t",)])
+async def test_the_keys_and_the_line_are_there_on_every_screen(opened: tuple[str, ...]) -> None:
+    session = replay_session()
+    async with open_dashboard(session) as dashboard:
+        await dashboard.press(*opened, "]", "<", ".", "space")
+        assert len(dashboard.app.screen_stack) == 2
+        wanted = [("seek", 42.5), ("speed", 1.0), ("seek", 70.0), "play"]
+        assert [done for done in session.done if done in wanted] == wanted
+        assert "‖ 01:10" in dashboard.text()
+
+
+async def test_time_that_was_left_out_is_told_once() -> None:
+    session = replay_session()
+    async with open_dashboard(session) as dashboard:
+        session.replaying(playing=True, skips=1, skipped=300.0)
+        await dashboard.frame()
+        await dashboard.frame()
+        assert dashboard.text().count("Nothing for 5m 00s: skipped") == 1
+
+
+async def test_of_an_operator_nobody_looked_at_no_record_is_kept() -> None:
+    async with open_dashboard(replay_session(), (80, 24)) as dashboard:
+        await dashboard.press("2", "enter", "4")
+        assert "None is kept" in dashboard.text()
+
+
 async def test_the_speeds_end_at_twenty_fold() -> None:
     session = replay_session()
     async with open_dashboard(session) as dashboard:

@@ -153,6 +153,41 @@ def replay_of(playback: Playback) -> ReplayView:
     return replay
 
 
+def record_with_a_silence(folder: Path) -> None:
+    """A run in which nothing happens for five minutes after its tenth event."""
+    recorder = Recorder(folder / "run-1.sagerun")
+    recorder.write(*events()[:10])
+    recorder.paused = 300.0
+    recorder.write(*events()[10:])
+    recorder.writer.close()
+
+
+def test_time_in_which_nothing_happens_is_skipped_while_it_plays(
+    tmp_path: Path, open_playback: Open, clock: Clock
+) -> None:
+    record_with_a_silence(tmp_path)
+    playback = open_playback()
+    at(playback, START)
+    assert replay_of(playback).skips == 0
+    playback.play()
+    clock.now += 0.5
+    wait_for(lambda: replay_of(playback).skips == 1)
+    replay = replay_of(playback)
+    assert replay.skipped == pytest.approx(299.1, abs=0.01)
+    assert replay.moment == pytest.approx(START + 299.6, abs=0.01)
+    before = taken(playback)
+    clock.now += 0.55
+    wait_for(lambda: taken(playback) > before)
+    assert replay_of(playback).skips == 1
+
+
+def test_who_seeks_into_a_silence_stays_there(tmp_path: Path, open_playback: Open) -> None:
+    record_with_a_silence(tmp_path)
+    playback = open_playback()
+    at(playback, START + 100)
+    assert replay_of(playback).moment == START + 100
+
+
 def test_while_it_is_held_no_time_passes(tmp_path: Path, open_playback: Open, clock: Clock) -> None:
     record(tmp_path)
     playback = open_playback()

@@ -27,11 +27,13 @@ class Recorder:
         self.state = RunState(run)
         self.writer = JournalWriter(folder, self.state.to_json, limit=limit, segment_bytes=segment_bytes)
         self.seq = 0
+        self.paused = 0.0
+        """Seconds that have passed in which nothing was written."""
         _open.append(self.writer)
 
     def write(self, *events: Event) -> None:
         for event in events:
-            stamped = replace(event, run=self.run, t=1000.0 + self.seq / 100, seq=self.seq)
+            stamped = replace(event, run=self.run, t=1000.0 + self.paused + self.seq / 100, seq=self.seq)
             self.seq += 1
             self.state.apply(stamped)
             self.writer.append(encode(stamped), stamped)
