@@ -15,6 +15,7 @@ import peers
 PLAIN = [*measures.OURS, "--plain"]
 RECORDS = 1_000_000
 LINES = 1_000_000
+WATCHED = str(measures.PROGRAMS / "watched_sage.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,14 @@ def own_rows() -> Iterator[Row]:
             longer,
             rounds=3,
         )
+    yield Row(
+        "the first frame, against a bare Textual application with as many widgets (whole process)",
+        *at_most(1.5),
+        lambda: dashboards.first_frame([*measures.OURS, "--tui", WATCHED, "idle"], b"Quit"),
+        lambda: dashboards.first_frame([*python, str(measures.PROGRAMS / "bare_textual.py")], b"Quit"),
+        longer,
+        rounds=7,
+    )
     saves: Iterator[float] = iter(())
 
     def save() -> float:
