@@ -1,7 +1,9 @@
-"""A bare Textual application with as many widgets as the dashboard's main screen, 32: what a first frame costs by itself.
+"""A bare Textual application with as many widgets as the main screen of the dashboard, 32: what a first frame costs.
 
 It shows them, and its footer says Quit when they are drawn.
 """
+
+from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding
@@ -11,7 +13,7 @@ from textual.widgets import Footer, Input, Label, RichLog, Static
 
 class Bare(App):
     CSS = "Vertical { border: round gray; } Input { display: none; } RichLog { height: 3; }"
-    BINDINGS = [Binding("q", "quit", "Quit")]
+    BINDINGS: ClassVar = [Binding("q", "quit", "Quit")]
 
     def compose(self):
         yield Static("header")
