@@ -18,7 +18,7 @@ from sage_tui.dashboard.messages import OperatorOpened
 from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.dashboard.source_text import extent, source_of
 from sage_tui.dashboard.widgets.operator_figures import skew_of
-from sage_tui.dashboard.widgets.operator_panes import editor_command, record_lines
+from sage_tui.dashboard.widgets.operator_panes import editor_command, record_lines, run_editor
 
 KEY = "qa/Retriever"
 
@@ -110,6 +110,15 @@ async def test_an_operator_that_is_not_in_the_run_is_not_there(tmp_path: Path) -
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_editor_that_can_not_be_started_is_named_and_nothing_is_raised() -> None:
+    assert run_editor(["no-such-editor", "+1", "a.py"]) == (
+        "$EDITOR can't be started: no-such-editor: No such file or directory"
+    )
+    assert run_editor(["/"]) == "$EDITOR can't be started: /: Permission denied"
+    assert run_editor(["sh", "-c", "exit 3"]) == "sh ended with status 3"
+    assert run_editor(["true"]) == ""
 
 
 def test_an_editor_is_opened_at_the_line() -> None:

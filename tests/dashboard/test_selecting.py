@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.showing import hello_session, misbehaving_session
+from textual.events import MouseMove
 
 from sage_tui.dashboard.widgets.selecting import Selecting, cells_of
 
@@ -13,7 +14,7 @@ async def drag(dashboard: Dashboard, start: tuple[int, int], *ends: tuple[int, i
     """Press the button at a cell of the screen, move over others, and let go at the last."""
     await dashboard.pilot.mouse_down(offset=start)
     for end in ends:
-        await dashboard.pilot.hover(offset=end)
+        await dashboard.pilot._post_mouse_events([MouseMove], offset=end, button=1)
     await dashboard.pilot.mouse_up(offset=ends[-1])
     await dashboard.frame()
 
@@ -37,6 +38,16 @@ async def test_a_drag_into_another_pane_selects_only_in_the_one_it_began_in() ->
         await dashboard.press("y")
         assert dashboard.app.clipboard.split("\n")[0] == "HELLO, WORLD! #51"
         assert "╭" not in dashboard.app.clipboard
+
+
+async def test_a_button_that_was_let_go_elsewhere_keeps_the_mouse_for_nobody() -> None:
+    async with open_dashboard(hello_session()) as dashboard:
+        lines = widget(dashboard, "output")
+        await dashboard.pilot.mouse_down(offset=at(lines, 17, 0))
+        assert dashboard.app.mouse_captured is lines
+        await dashboard.pilot.hover(offset=at(lines, 20, 3))  # no button is down any more
+        assert dashboard.app.mouse_captured is None
+        assert not dashboard.app.screen.selections
 
 
 async def test_what_is_selected_stays_while_lines_come() -> None:

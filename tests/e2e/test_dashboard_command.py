@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -220,3 +222,43 @@ def test_a_recording_opens_in_the_dashboard(tmp_path: Path) -> None:
         terminal.press("q")
         assert terminal.wait() == 0
         assert terminal.modes_left() == {}
+
+
+def test_text_leaves_by_clipboard_and_file_and_the_source_by_an_editor(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    editor = written(tmp_path, "editor", '#!/bin/sh\necho "opened $*"\nread answer\n')
+    editor.chmod(0o755)
+    with dashboard(
+        script, SSH_CONNECTION="10.0.0.1 1 10.0.0.2 22", TMUX="", STY="", VISUAL="", EDITOR=str(editor)
+    ) as terminal:
+        terminal.wait_for("tick 3")
+        # press in the first line of Output, move over the graph, let go: only Output is selected
+        terminal.press("\x1b[<0;88;3M", "k")
+        terminal.wait_for("↓ G")  # the button and the key have arrived, one after the other
+        terminal.press("\x1b[<32;40;6M", "\x1b[<0;40;6m", "ctrl+c")
+        terminal.wait_for("to the terminal's clipboard (OSC 52)")
+        (copied,) = re.findall(rb"\x1b\]52;c;([^\x07]*)\x07", terminal.raw)
+        assert b"tick" in base64.b64decode(copied)
+        assert "╭".encode() not in base64.b64decode(copied)
+        terminal.press("3", "x")
+        terminal.wait_for("Export Output")
+        terminal.press("enter")
+        terminal.wait_for("Wrote ")
+        assert "tick 3" in (tmp_path / "stream-output-run1.txt").read_text()
+        terminal.press("2", "enter")
+        terminal.wait_for("Source")
+        terminal.press("9")
+        terminal.wait_for("e Edit")
+        terminal.press("e")
+        terminal.wait_for(f"opened +{line_of(script, 'class Ticks')} {script}")
+        terminal.press("enter")
+        terminal.wait_for("e Edit")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def line_of(script: Path, text: str) -> int:
+    """The number of the line that begins so."""
+    lines = script.read_text().splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if line.startswith(text))

@@ -211,17 +211,31 @@ class SourcePane(Pane):
             words = "Set $EDITOR to open files here." if file else "It is not known where this was written."
             self.app.notify(words, severity="warning", markup=False)
             return
+        problem = ""
         try:
             with self.app.suspend():
-                subprocess.run(command, check=False)
+                problem = run_editor(command)
         except SuspendNotSupported:
-            self.app.notify("This terminal can't be lent to an editor.", severity="warning", markup=False)
-        except OSError as error:
-            self.app.notify(f"{command[0]}: {error.strerror}", severity="error", markup=False)
+            problem = "This terminal can't be lent to an editor."
+        if problem:
+            self.app.notify(problem, severity="error", markup=False)
         self.app.refresh()
 
     def copied(self) -> str | None:
         return self.text.plain() or None
+
+
+def run_editor(command: list[str]) -> str:
+    """Run an editor until it is closed; what went wrong, empty if nothing did. Never raises.
+
+    What is raised while the terminal is lent would leave it so: the dashboard would be gone from the screen.
+    """
+    try:
+        status = subprocess.run(command, check=False).returncode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return f"$EDITOR can't be started: {fmt.clean(command[0])}: {reason}"
+    return f"{fmt.clean(command[0])} ended with status {status}" if status > 0 else ""
 
 
 def editor_command(editor: str, file: str | None, line: int | None) -> list[str] | None:

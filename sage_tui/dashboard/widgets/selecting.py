@@ -65,6 +65,9 @@ class Selecting(Painted):
         anchor = self._anchor
         if anchor is None:
             return
+        if not event.button:  # it was let go before we had the mouse for us
+            self._let_go()
+            return
         if not self._dragged:
             self._dragged = True
             self.selection_begun(anchor.y)
@@ -78,8 +81,11 @@ class Selecting(Painted):
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         if self._anchor is not None:
-            self._anchor = None
-            self.release_mouse()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._anchor = None
+        self.release_mouse()
 
     def on_key(self, event: events.Key) -> None:
         """Escape forgets the selection before it does anything else."""
