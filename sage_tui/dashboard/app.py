@@ -148,7 +148,9 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
         super().action_suspend_process()
 
     def _resumed(self, _: object) -> None:
+        """The terminal is ours again, and empty: have the run go on, and draw everything."""
         self.session.signal(signal.SIGCONT)
+        self.refresh(layout=True)
 
     def _take_resizes_in_turn(self) -> None:
         """Have Textual's handler of SIGWINCH called by the loop, and draw all of the screen anew.

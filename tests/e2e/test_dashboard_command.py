@@ -115,9 +115,13 @@ def test_suspended_it_stops_the_run_and_goes_on_with_it(tmp_path: Path) -> None:
         terminal.press("ctrl+z")
         eventually(lambda: all(map(is_stopped, pids)), "the stop of all its processes")
         assert terminal.modes_left() == {}
+        seen = len(terminal.raw)
         terminal.process.send_signal(signal.SIGCONT)
         eventually(lambda: not any(map(is_stopped, pids)), "their going on")
-        terminal.wait_for(lambda text: "RUNNING" in text and "tick" in text)
+        eventually(
+            lambda: all(part in terminal.raw[seen:] for part in (b"Pipeline", b"Operators", b"Service calls", b"Quit")),
+            "all of the screen to be drawn again, not only what changed",
+        )
         terminal.press("q")
         assert terminal.wait() == 0
         assert_clean(terminal, script)
