@@ -141,7 +141,7 @@ def soak(folder: Path, minutes: float, reload_seconds: float, pause: float) -> l
                 version += 1
                 save(version)
                 next_save = now + reload_seconds
-            if now >= next_key:
+            if now >= next_key and not reload_seconds:  # while it reloads the header says that instead
                 key_ms = key(dashboard)
                 next_key = now + KEY_SECONDS
             spent, used = processor(pid) - used, processor(pid)
