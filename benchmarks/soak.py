@@ -79,8 +79,13 @@ Sample = dict[str, float]
 
 def children(pid: int) -> list[int]:
     """The direct children of a process."""
-    text = "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
-    return [int(word) for word in text.split()]
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, path.read_text().split())
+        except OSError:  # a thread that has just ended
+            continue
+    return found
 
 
 def resident(pid: int) -> float:
