@@ -21,7 +21,7 @@ from sage_runtime.events import Notice, Pause, Resume, ServiceCall
 from sage_tui.dashboard.baselines import Baselines
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.copying import Copying
-from sage_tui.dashboard.feed import INTERVAL, Feed
+from sage_tui.dashboard.feed import INTERVAL, Feed, terminal_takes_more
 from sage_tui.dashboard.messages import (
     FailureOpened,
     LineOpened,
@@ -109,7 +109,13 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
         self.finder = RunLinesFinder(session)
         self.past = PastCharts(session, self._aside)
         self.baselines = Baselines(session, self._aside)
-        self.feed = Feed(self, session, self.deliver, interval)
+        self.feed = Feed(
+            self,
+            session,
+            self.deliver,
+            interval,
+            ready=terminal_takes_more if heed_signals else lambda: True,
+        )
         self._exit_on_finish = exit_on_finish
         self._heed_signals = heed_signals
         self._leaving = False

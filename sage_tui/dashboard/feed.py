@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import sys
 import time
 from collections.abc import Callable
 
@@ -36,11 +38,22 @@ HEARTBEAT = 0.5
 """Seconds between two frames at most while nothing changes."""
 
 
+def terminal_takes_more() -> bool:
+    """Whether the terminal has taken what was drawn.
+
+    Textual writes from a thread, thirty frames behind at most: a terminal that takes less than comes would show what
+    was half a minute ago, and only then what a key did.
+    """
+    terminal = sys.__stderr__  # where Textual draws
+    return terminal is None or bool(select.select([], [terminal], [], 0)[1])
+
+
 class Feed:
     """Runs in the dashboard's thread: snapshot, deliver, wait until it is painted, then set the timer again.
 
-    So there is never more than one frame under way, and when frames take long they come less often. While nothing
-    changes hardly any are shown. An `interval` of 0 leaves the frames to the caller of `tick`; each shows all there is.
+    So there is never more than one frame under way, and when frames take long they come less often; there is none
+    while the terminal, by `ready`, has not taken the last one. While nothing changes hardly any are shown. With an
+    `interval` of 0 the frames are left to the caller of `tick`; each shows all there is.
     """
 
     def __init__(
@@ -50,12 +63,14 @@ class Feed:
         deliver: Callable[[SessionView], None],
         interval: float = INTERVAL,
         clock: Callable[[], float] = time.perf_counter,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._app = app
         self._session = session
         self._deliver = deliver
         self._interval = interval
         self._clock = clock
+        self._ready = ready
         self._timer: Timer | None = None
         self._began = 0.0
         self._stirred = clock()
@@ -67,6 +82,9 @@ class Feed:
 
     def tick(self) -> None:
         """Show the session as it is now."""
+        if self._interval > 0 and not self._ready():
+            self._timer = self._app.set_timer(self._interval, self.tick)
+            return
         now = self._clock()
         view = self.held if self.held is not None else self._session.snapshot()
         if self._interval <= 0:

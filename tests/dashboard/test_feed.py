@@ -35,7 +35,8 @@ class Frames:
         self.session = FakeSession(session_view(run_view(phase="running", pipelines=(hello_pipeline(),))))
         self.timers = Timers(lambda: self.now)
         app: Any = self.timers
-        self.feed = Feed(app, self.session, self._deliver, clock=lambda: self.now)
+        self.slow = False
+        self.feed = Feed(app, self.session, self._deliver, clock=lambda: self.now, ready=lambda: not self.slow)
         self.feed.tick()
 
     def _deliver(self, view: SessionView) -> None:
@@ -112,6 +113,16 @@ def test_lines_that_keep_coming_are_shown_calmly_unless_somebody_is_there() -> N
     assert lines(5) <= 5 / CALM + 1
     frames.feed.stir()
     assert lines(LIVELY) >= LIVELY / INTERVAL - 3
+
+
+def test_a_terminal_that_has_not_taken_the_last_frame_gets_no_other_and_then_the_newest() -> None:
+    frames = Frames()
+    frames.slow = True
+    for records in (20_000, 30_000):
+        frames.count(records)
+        assert not frames.wait(1.0)
+    frames.slow = False
+    assert [view.shown.seq for view in frames.wait(INTERVAL)] == [30_000]
 
 
 def test_without_an_interval_every_tick_shows_all_there_is() -> None:
