@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import sys
+from pathlib import Path
 
 from sage_tui import exit_codes
 from sage_tui.console.attend import Attendant
@@ -10,6 +13,7 @@ from sage_tui.console.descriptors import DescriptorWriter
 from sage_tui.console.json_lines import JsonLinesSink
 from sage_tui.console.plain import PlainSink
 from sage_tui.session.protocol import SessionLike
+from sage_tui.state.views import RunView
 
 __all__ = ["run_console"]
 
@@ -37,15 +41,25 @@ def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, ex
                 exit_on_finish=exit_on_finish,
                 meanwhile=_load_summary if mode == "plain" else _nothing,
             )
-    if status in (None, exit_codes.INTERRUPTED) and session.wait(_REAPED) is not None:
+    if status in (exit_codes.FAILED, exit_codes.STDOUT_CLOSED):  # stdout takes no more: quietly
+        return status
+    signalled = status not in (None, exit_codes.INTERRUPTED)
+    if session.wait(0.0 if signalled else _REAPED) is not None:
         run = session.snapshot().current
         if mode == "plain":
-            from sage_tui.console.summary import print_summary
-
-            print_summary(run, session.folder)
+            _summarize(run, session.folder, even_if_unread=not signalled)
         elif run.signal and status is None:
             print(f"sage-tui: the run was ended by {run.signal}", file=sys.stderr)
     return session.exit_status() if status is None else status
+
+
+def _summarize(run: RunView, folder: Path, *, even_if_unread: bool) -> None:
+    """Write the summary, to a stderr that takes it; the terminal may be gone, or nobody read the pipe any more."""
+    if even_if_unread or select.select([], [2], [], 0)[1]:
+        with contextlib.suppress(OSError):
+            from sage_tui.console.summary import print_summary
+
+            print_summary(run, folder)
 
 
 def _load_summary() -> None:

@@ -25,6 +25,10 @@ LAST_WORDS_SECONDS = 5.0
 """So long a terminated session may take to end its run and to say so."""
 
 
+ECHO_SECONDS = 0.1
+"""The same signal again within this time is the same request: `timeout` signals its command and then its group."""
+
+
 class _Signalled(Frozen):
     signum: int
 
@@ -54,6 +58,7 @@ class Attendant:
         sink: Listener,
         writers: tuple[DescriptorWriter, ...],
         last_words: float = LAST_WORDS_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._last_words = last_words
         self._session = session
@@ -63,6 +68,8 @@ class Attendant:
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         self._telling = threading.Lock()
+        self._clock = clock
+        self._heard: dict[int, float] = {}
         self._silent = False
         self._closed = False
 
@@ -154,8 +161,19 @@ class Attendant:
             wait = None if end is None else max(0.0, end - time.monotonic())
             if not select.select([self._woken], [], [], wait)[0]:
                 return _Late()
-            self._happenings += [_Signalled(number) for number in os.read(self._woken, 4096) if number in _HEEDED]
+            self._happenings += [
+                _Signalled(number)
+                for number in os.read(self._woken, 4096)
+                if number in _HEEDED and not self._is_echo(number)
+            ]
         return self._happenings.popleft()
+
+    def _is_echo(self, number: int) -> bool:
+        now, before = self._clock(), self._heard.get(number)
+        if before is not None and now - before < ECHO_SECONDS:
+            return True
+        self._heard[number] = now
+        return False
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

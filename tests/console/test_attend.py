@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -19,16 +20,25 @@ STOPPED = RunFinished(status="stopped")
 
 
 def attend(
-    session: PlayedSession, *, stdout: Pipe | None = None, keep_going: bool = False, exit_on_finish: bool = False
+    session: PlayedSession,
+    *,
+    stdout: Pipe | None = None,
+    keep_going: bool = False,
+    exit_on_finish: bool = False,
+    seconds_between_signals: float = 1.0,
 ) -> int | None:
     """See the session through; what it prints goes to `stdout`."""
     stream = stdout or Pipe()
+    clock = itertools.count(0.0, seconds_between_signals)
 
     def sink(line: bytes, event: Event) -> None:
         if isinstance(event, Output):
             writer.write(event.text.encode())
 
-    with DescriptorWriter(stream.writing) as writer, Attendant(session, sink, (writer,), last_words=0.3) as attendant:
+    with (
+        DescriptorWriter(stream.writing) as writer,
+        Attendant(session, sink, (writer,), last_words=0.3, clock=clock.__next__) as attendant,
+    ):
         try:
             return attendant.attend(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)
         finally:
@@ -65,6 +75,12 @@ def test_a_second_interrupt_kills() -> None:
     session = PlayedSession(RunStarted(), send(signal.SIGINT), send(signal.SIGINT))
     assert attend(session) == 130
     assert session.signals == [signal.SIGINT, signal.SIGKILL]
+
+
+def test_the_same_signal_twice_in_a_moment_is_one_request() -> None:
+    session = PlayedSession(RunStarted(), send(signal.SIGINT), kill_only(signal.SIGINT), STOPPED)
+    assert attend(session, seconds_between_signals=0.01) == 130
+    assert session.signals == [signal.SIGINT]
 
 
 def test_an_interrupt_between_two_runs_ends_the_watching() -> None:

@@ -201,6 +201,12 @@ def test_an_interrupted_stream_ends(tmp_path: Path) -> None:
         nothing_left(script)
 
 
+def interrupted(command: Running) -> bool:
+    """Interrupt it once more; whether it had ended."""
+    command.signal(signal.SIGINT)
+    return command.process.poll() is not None
+
+
 def test_a_second_interrupt_ends_a_script_that_ignores_the_first(tmp_path: Path) -> None:
     script = written(
         tmp_path,
@@ -217,8 +223,20 @@ def test_a_second_interrupt_ends_a_script_that_ignores_the_first(tmp_path: Path)
         assert command.line() == b"ready"
         command.signal(signal.SIGINT)
         assert command.line() == b"not yet"
-        command.signal(signal.SIGINT)
+        eventually(lambda: interrupted(command), "the end, at a signal that is no echo of the first")
         assert command.end().status == 130
+        nothing_left(script)
+
+
+def test_terminated_it_says_what_was_done(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with Running("--plain", script, cwd=tmp_path) as command:
+        command.line()
+        command.signal(signal.SIGTERM)
+        command.signal(signal.SIGTERM)  # as `timeout` does: its command, and then the command's group
+        run = command.end()
+        assert run.status == 128 + signal.SIGTERM
+        assert "sage-tui: stream.py stopped after " in run.err.decode()
         nothing_left(script)
 
 
