@@ -48,6 +48,7 @@ from sage_tui.dashboard.screens.service import ServiceScreen
 from sage_tui.dashboard.screens.trace import step_detail
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
+from sage_tui.dashboard.toasts import Toasts
 from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
@@ -60,7 +61,7 @@ NOTICE_SECONDS = 5.0
 """How long something that is only good to know stays on the screen."""
 
 
-class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing):
+class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, Toasts):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM, SIGINT, SIGQUIT and SIGHUP end it as the key does; `ended_by` then tells which one.

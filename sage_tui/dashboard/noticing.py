@@ -19,6 +19,9 @@ SETTLED = 5.0
 BETWEEN = 30.0
 """Seconds between two bottlenecks that are told."""
 
+BETWEEN_RELOADS = 2.5
+"""Seconds from one reload that is told to the next: where a script is saved twice a second, the header says enough."""
+
 
 class Noticing:
     """Looks at each view, in order; times are seconds since the start of its run.
@@ -29,6 +32,7 @@ class Noticing:
 
     def __init__(self, first_output: Callable[[], float | None] = lambda: None) -> None:
         self._first_output = first_output
+        self._told_reload = -BETWEEN_RELOADS
         self._forget(0, begun=False)
 
     def _forget(self, run: int, *, begun: bool) -> None:
@@ -55,6 +59,9 @@ class Noticing:
             return ""
         if run.reason != "start":
             self._begun = True
+            if 0.0 <= run.started - self._told_reload < BETWEEN_RELOADS:
+                return ""
+            self._told_reload = run.started
             return f"Reloaded in {fmt.duration(max(0.0, run.pipelines[0].started - run.started))}"
         if not run.lines.get("output"):
             return ""

@@ -39,6 +39,13 @@ def test_a_reload_tells_how_long_it_took() -> None:
     assert noticing.look(seen(2, started=NOON, elapsed=0.5, lines={"output": 1})) == []
 
 
+def test_of_a_storm_of_reloads_only_some_are_told() -> None:
+    noticing = Noticing()
+    noticing.look(seen())
+    told = [bool(noticing.look(seen(2 + n, started=NOON + n / 2, elapsed=0.4))) for n in range(11)]
+    assert [n for n, one in enumerate(told) if one] == [0, 5, 10]
+
+
 def test_of_a_run_that_has_long_begun_there_is_nothing_to_tell() -> None:
     assert Noticing().look(seen(3, elapsed=60.0, lines={"output": 100})) == []
 
