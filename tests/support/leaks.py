@@ -13,7 +13,7 @@ PATIENCE = 3.0
 """Seconds that what is ending may still take."""
 
 _FOLDER = Path("/proc/self/fd")
-_LASTING = ("sage-bus", "sage-preview", "sage_actor", "asyncio_", "ThreadPoolExecutor", "pytest", "Dummy-")
+_LASTING = ("sage-bus", "sage-preview", "asyncio_", "ThreadPoolExecutor", "pytest", "Dummy-")
 """Names of threads that outlive a test by design: of pools that the process shares."""
 
 
@@ -30,7 +30,7 @@ def _descriptors() -> dict[int, str]:
                 target = str(entry.readlink())
             except OSError:  # the listing's own
                 continue
-            found[int(entry.name)] = target
+            found[int(entry.name)] = target.removesuffix(" (deleted)")  # it may be another session's that is cleaned up
     return found
 
 

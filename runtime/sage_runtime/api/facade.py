@@ -6,7 +6,9 @@ Scripts reach it with mocks of `_get_runtime_backend`, so it is looked up anew f
 from __future__ import annotations
 
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any
 
@@ -24,8 +26,10 @@ class MethodReference:
     __call__ = call
 
     def async_call(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        """A future of its result; the call runs on a thread of its own."""
-        return _threads().submit(self._method, *args, **kwargs)
+        """A future of its result; the call runs on a thread of its own, which ends with it."""
+        future: Future[Any] = Future()
+        threading.Thread(target=_answer, args=(future, self._method, args, kwargs), name="sage_actor").start()
+        return future
 
     def cancel(self) -> bool:
         """Always false: a call cannot be taken back."""
@@ -91,9 +95,15 @@ class LocalBackend:
         return [asdict(node) for node in NodeSelector().get_all_nodes()]
 
 
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="sage_actor")
+def _answer(future: Future[Any], method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = method(*args, **kwargs)
+    except BaseException as error:  # noqa: BLE001 - whatever the method raises goes to who waits for it
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 @lru_cache(maxsize=1)
