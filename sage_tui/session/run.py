@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sage_runtime.events import Event, Message, Notice, RunFinished, RunStarted, decode, encode, replace
+from sage_runtime.events import Event, Message, Notice, RunFinished, RunStarted, decode, encode, replace, steady_clock
 from sage_tui.journal.lines import LineSource
 from sage_tui.journal.writer import JournalWriter
 from sage_tui.session.ending import Ending, LastWords
@@ -68,6 +68,7 @@ class Run:
         self._state = RunState(number)
         self._depth = 0
         self._next_seq = 0
+        self._clock = steady_clock()
         self._began = time.monotonic()
         self._journal = JournalWriter(folder, self._state.to_json, limit=journal_limit)
         self._told_trouble = False
@@ -89,7 +90,7 @@ class Run:
     def publish(self, event: Event) -> None:
         """Put in an event of the session itself; its header is made here."""
         with self.batch():
-            stamped = replace(event, run=self.number, t=time.time(), worker=0, seq=self._next_seq)
+            stamped = replace(event, run=self.number, t=self._clock(), worker=0, seq=self._next_seq)
             self._put(encode(stamped), stamped)
 
     def take(self, line: bytes) -> Message:
@@ -131,7 +132,7 @@ class Run:
     def finish(self, ending: Ending, faults: str = "") -> None:
         """Put in the end: what the worker could not say any more, and `run_finished`."""
         with self.batch():
-            for event in self.words.finish(ending, time.time(), faults):
+            for event in self.words.finish(ending, self._clock(), faults):
                 self.publish(event)
             duration = time.monotonic() - self._began
             errors = self.view().errors
@@ -159,12 +160,12 @@ class Run:
     def view(self) -> RunView:
         """The run now; the identical object while nothing changed."""
         with self._state_lock:
-            return self._state.view(time.time())
+            return self._state.view(self._clock())
 
     def charts(self, key: str | None, span: Span) -> Charts | None:
         """The past of an operator or a service (`pipeline/name`) or of the run (None)."""
         with self._state_lock:
-            return self._state.charts(key, span, time.time())
+            return self._state.charts(key, span, self._clock())
 
     def lines(self, channel: str) -> LineSource:
         """A channel of the run's journal."""

@@ -26,7 +26,7 @@ from weakref import WeakSet
 
 from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
 from sage_runtime.engine.holding import depth, restore
-from sage_runtime.events import Event, Failure, Flush, Goodbye, Hello, Log, Modules, Wrote, encode
+from sage_runtime.events import Event, Failure, Flush, Goodbye, Hello, Log, Modules, Wrote, encode, steady_clock
 
 UNFINISHED_SECONDS = 0.05
 """How long an unfinished line waits for its rest before it is sent as it is."""
@@ -123,11 +123,11 @@ class EventBus:
         run: int,
         write: Callable[[bytes], None],
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         lost: Callable[[], None] = lambda: None,
         at_once: Callable[[bytes], object] | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock = clock or steady_clock()
         self.deferred: Deferred | None = None
         self._ever_deferred: WeakSet[Deferred] = WeakSet()
         self._write = write

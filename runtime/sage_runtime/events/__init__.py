@@ -10,6 +10,7 @@ Totals are cumulative, durations are seconds, shares lie between 0 and 1, previe
 
 from __future__ import annotations
 
+from sage_runtime.events.clock import steady_clock
 from sage_runtime.events.codec import (
     MAX_LINE_BYTES,
     EventError,
@@ -140,4 +141,5 @@ __all__ = [
     "from_fields",
     "replace",
     "stamped",
+    "steady_clock",
 ]
