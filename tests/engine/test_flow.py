@@ -9,7 +9,7 @@ from typing import Any
 
 from support.graphs import Function, Pipeline, Recorder, run
 
-from sage_runtime.engine import job as job_module
+from sage_runtime.engine import feedback
 from sage_runtime.engine.lanes import MAX_CAPACITY, MIN_CAPACITY, Bell, Lane
 from sage_runtime.engine.runtime import Runtime
 from sage_runtime.events import Notice, OperatorStats
@@ -120,7 +120,7 @@ def test_a_loop_inside_user_code_is_not_at_rest() -> None:
 
 
 def test_a_loop_that_grows_is_told(monkeypatch: Any) -> None:
-    monkeypatch.setattr(job_module, "LONG_LOOP", 100)
+    monkeypatch.setattr(feedback, "LONG_LOOP", 100)
     go = threading.Event()
     recorder = Recorder()
     pipeline = Pipeline()

@@ -60,7 +60,14 @@ def build_services(job: JobView, graph: Graph, folder: str, waits: Waits) -> dic
     """All services of a graph by name, with their contexts, none started."""
     services = {
         spec.name: Service(
-            spec, job.id, graph.era, clock=job.clock, publish=job.publish, failures=job.failures, waits=waits
+            spec,
+            job.id,
+            graph.era,
+            clock=job.clock,
+            publish=job.publish,
+            failures=job.failures,
+            crashed=job.crashed,
+            waits=waits,
         )
         for spec in graph.services
     }

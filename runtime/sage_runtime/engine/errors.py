@@ -17,3 +17,7 @@ class ServiceCycleError(EngineError):
 
 class UnkeyedRecordError(EngineError):
     """A record without a key reached a join."""
+
+
+class LostThreadError(EngineError):
+    """A thread of the engine has ended that had more to do: the job can't go on."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sage_runtime.engine.build import ConstructionError, build_replicas, build_services, describe
 from sage_runtime.engine.consumer import ConsumerReplica
+from sage_runtime.engine.errors import LostThreadError
 from sage_runtime.engine.failures import Failures
+from sage_runtime.engine.feedback import Feedback
 from sage_runtime.engine.gate import Gate
-from sage_runtime.engine.lanes import Lane
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
 from sage_runtime.engine.source import SourceReplica
-from sage_runtime.engine.stats import OperatorSampler, ServiceSampler
+from sage_runtime.engine.stats import JobSampler
 from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.engine.waits import Waits
 from sage_runtime.events import Event, Notice, PipelineFinished
@@ -38,9 +40,6 @@ LATE_SECONDS = 0.5
 
 LONG_BATCH = 0.1
 """Seconds after which a batch that was expected to be short is interrupted."""
-
-LONG_LOOP = 100_000
-"""Records queued on a feedback edge of which people should know."""
 
 
 class Job:
@@ -69,9 +68,7 @@ class Job:
         self._lock = threading.Lock()
         self._live = 0
         self._live_sources = 0
-        self._lanes: list[Lane] = []
-        self._loops: list[Lane] = []
-        self._rested = False
+        self._feedback = Feedback(())
         self._late = False
         self._warned: set[str] = set()
         self._began = self.clock()
@@ -79,9 +76,7 @@ class Job:
         self._ended = threading.Event()
         self._timers: dict[str, threading.Timer] = {}
         self._stats_lock = threading.Lock()
-        self._samplers: list[OperatorSampler] = []
-        self._service_samplers: list[ServiceSampler] = []
-        self._gated = self.gate.closed_seconds()
+        self._sampler = JobSampler(pipeline, self.gate, self.failures)
 
     # --- its life, seen from outside ---------------------------------------------------------------------------------
 
@@ -99,8 +94,17 @@ class Job:
             raise failure
         self._prepare()
         replicas = sorted(self.replicas, key=lambda replica: replica.spec.is_source)
-        for replica in replicas:
-            replica.start()
+        try:
+            for replica in replicas:
+                replica.start()
+        except BaseException as error:  # as many threads as the system allows, or an interrupt
+            if isinstance(error, Exception):
+                self._fail(error)
+            self.cancel()
+            for replica in replicas:
+                if not replica.started:
+                    replica.end()
+            raise
         if self.stopping:
             self.cancel()
         if not replicas:
@@ -114,10 +118,14 @@ class Job:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end (seconds at most); false if it still runs."""
-        while timeout is None:  # an untimed wait misses a signal that arrives just before it begins
-            if self._ended.wait(SIGNAL_SECONDS):
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:  # an untimed wait misses a signal that arrives just before it begins
+            left = SIGNAL_SECONDS if end is None else min(SIGNAL_SECONDS, end - time.monotonic())
+            if self._ended.wait(max(0.0, left)):
                 return True
-        return self._ended.wait(timeout)
+            self.look_after_threads()
+            if end is not None and time.monotonic() >= end:
+                return self._ended.is_set()
 
     def close_sources(self) -> None:
         """End its sources; what is in flight is delivered.
@@ -126,7 +134,7 @@ class Job:
         """
         self.closing = True
         with self._lock:
-            if self._live_sources and not self._rested:
+            if self._live_sources:
                 self._mark("stopped")
         self._poke_sources()
         with self._lock:
@@ -145,11 +153,11 @@ class Job:
                 self._after(GRACE_SECONDS, self._abandon)
         self.stopping = True
         self._poke_sources()
-        for lane in self._lanes:
-            lane.let_in()
         for service in self._services.values():
             service.cancel()
         for replica in self.replicas:
+            for lane in replica.lanes:
+                lane.let_in()
             replica.interrupt()
             replica.wake()
 
@@ -178,29 +186,13 @@ class Job:
         return True
 
     def crashed(self, error: BaseException) -> None:
-        """The engine itself failed on a replica's thread: nothing that it holds could be trusted."""
-        self.failures.record("engine", "worker", error)
+        """The engine itself failed on one of the job's threads: nothing that it holds could be trusted."""
         self._fail(error)
+        self.failures.record("engine", "worker", error)
 
     def at_rest(self) -> bool:
-        """Whether a job with feedback has just come to rest; its loops are then closed.
-
-        At rest: every source has ended, every lane is empty and nothing is inside user code. Counters that only grow,
-        read twice without a change while the lanes are empty in between, say so (`Meter.taken`).
-        """
-        if not self._loops or self._live_sources or self._rested:
-            return False
-        meters = [replica.meter for replica in self.replicas]
-        taken = [meter.taken for meter in meters]
-        if taken != [meter.done for meter in meters]:
-            return False
-        if any(lane.records for lane in self._lanes) or taken != [meter.taken for meter in meters]:
-            return False
-        self._rested = True
-        for lane in self._loops:
-            lane.producers = 0
-            lane.bell.ring()
-        return True
+        """Whether a job with feedback has just come to rest; its loops are then closed."""
+        return not self._live_sources and self._feedback.at_rest()
 
     def pass_on_permit(self) -> None:
         """A source ended with a permit for anyone in hand: the record may come from elsewhere."""
@@ -222,8 +214,26 @@ class Job:
 
     # --- what the sampler and the runtime ask ------------------------------------------------------------------------
 
+    def look_after_threads(self) -> None:
+        """Fail if a thread has ended that had more to do: whoever waits for it would wait for ever. Any thread.
+
+        Its own code catches what it raises, so it was ended from outside: a hook for profiling or tracing raised where
+        the thread began, or an exception was thrown into it at its very end.
+        """
+        for service in list(self._services.values()):
+            if service.lost:
+                self.crashed(LostThreadError(f"the thread of service {service.name} has ended; stderr may say why"))
+                service.bury()
+        for replica in self.replicas:
+            if replica.lost:
+                name = replica.context.name
+                self.crashed(LostThreadError(f"the thread of operator {name} has ended; stderr may say why"))
+                replica.state = "failed"
+                replica.end()
+
     def sample(self) -> None:
         """Publish what has changed, and interrupt batches that turned out to be long. For the sampler."""
+        self.look_after_threads()
         now = self.clock()
         for replica in self.replicas:
             since = replica.since
@@ -232,9 +242,7 @@ class Job:
         with self._stats_lock:
             if not self._ended.is_set():
                 self._publish_stats(now)
-        for lane in self._loops:
-            if len(lane.records) >= LONG_LOOP:
-                self._warn(f"the feedback edge {lane.edge} holds {len(lane.records):,} records and may be growing")
+        self._feedback.warn(self._warn)
 
     def inspect(self, operators: frozenset[str]) -> None:
         """Preview records at just these operators (`pipeline/operator`)."""
@@ -259,8 +267,7 @@ class Job:
         for replica in self.replicas:
             if isinstance(replica, ConsumerReplica) and not self.gate.closed:
                 replica.permits.clear()
-        for lane in self._loops:
-            lane.bell.ring()
+        self._feedback.ring()
 
     def release_held(self) -> bool:
         """Let one record that the closed gate holds on a feedback edge pass; false if there is none."""
@@ -299,22 +306,18 @@ class Job:
     def _make_services(self) -> None:
         """Make all services, one after the other unless one calls another meanwhile; each on its own thread."""
         self._services = build_services(self, self.graph, self._runtime.logs, Waits(self._warn_of_cycle))
-        self._service_samplers = [ServiceSampler(service) for service in self._services.values()]
+        self._sampler.watch_services(self._services.values())
         for service in self._services.values():
             service.start()
-            service.ready.wait()
+            while not service.ready.wait(SIGNAL_SECONDS):
+                self.look_after_threads()
 
     def _prepare(self) -> None:
-        self._lanes = [lane for replica in self.replicas for lane in replica.lanes]
-        self._loops = [lane for lane in self._lanes if lane.feedback]
+        self._feedback = Feedback(self.replicas)
         self._live = len(self.replicas)
         self._live_sources = sum(replica.spec.is_source for replica in self.replicas)
-        by_operator: dict[str, list[Replica]] = {}
-        for replica in self.replicas:
-            by_operator.setdefault(replica.spec.id, []).append(replica)
-        now = self.clock()
         with self._stats_lock:
-            self._samplers = [OperatorSampler(self.id, name, group, now) for name, group in by_operator.items()]
+            self._sampler.watch_replicas(self.replicas, self.clock())
         self.inspect(self._runtime.inspected)
         with self._lock:
             if self.stopping or self.closing:  # while it was made
@@ -390,8 +393,8 @@ class Job:
             self._publish_stats(self.clock())
             self.publish(PipelineFinished(pipeline=self.id, status=self.status, duration=self.clock() - self._began))
             self._ended.set()
-            self.replicas, self._samplers, self._service_samplers = [], [], []  # a script may submit many jobs
-            self._services, self._lanes, self._loops = {}, [], []
+            self.replicas, self._services, self._feedback = [], {}, Feedback(())  # a script may submit many jobs
+            self._sampler = JobSampler(self.id, self.gate, self.failures)
         self._runtime.job_ended(self)
 
     def _end_services(self) -> None:
@@ -407,20 +410,8 @@ class Job:
                 self._leave_behind(service)
 
     def _publish_stats(self, now: float) -> None:
-        gated_so_far = self.gate.closed_seconds()
-        gated, self._gated = gated_so_far - self._gated, gated_so_far
-        for sampler in self._samplers:
-            stats = sampler.sample(now, gated, paused=self.gate.closed)
-            if stats is not None:
-                self.publish(stats)
-        for service_sampler in self._service_samplers:
-            for service_stats in service_sampler.sample():
-                self.publish(service_stats)
-        for left_out in self.failures.collect():
-            self.publish(left_out)
-        for service in self._services.values():
-            for left_out in service.left_out():
-                self.publish(left_out)
+        for event in self._sampler.sample(now):
+            self.publish(event)
 
     def _warn_of_cycle(self, message: str) -> None:
         self._warn(message, level="error")

@@ -100,6 +100,16 @@ class Replica:
         self.thread.start()
 
     @property
+    def started(self) -> bool:
+        """Whether its thread was started."""
+        return self.thread.ident is not None
+
+    @property
+    def lost(self) -> bool:
+        """Whether its thread is over and has not ended the stream, as it does on every way out of its own code."""
+        return self.started and not self.thread.is_alive() and not self.ended
+
+    @property
     def in_hand(self) -> int:
         """Records taken out of the lanes that have not begun yet."""
         return 0
@@ -151,11 +161,11 @@ class Replica:
         return not self._end_once
 
     def _main(self) -> None:
-        set_source(self.job.id, self.spec.id)
-        self.owner.thread = threading.get_ident()
-        self.meter.begin_cpu()
-        self.state = "running"
         try:
+            set_source(self.job.id, self.spec.id)
+            self.owner.thread = threading.get_ident()
+            self.meter.begin_cpu()
+            self.state = "running"
             self.run()
             self._close()
         except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: a fault of the engine

@@ -77,9 +77,7 @@ class Runtime:
                 job.refuse()
                 return job
             self.jobs.append(job)
-            if self._sampler is None:
-                self._sampler = threading.Thread(target=self._sample, name="sage_sampler", daemon=True)
-                self._sampler.start()
+            self._start_sampler()
         job.start()
         return job
 
@@ -132,11 +130,29 @@ class Runtime:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every job has ended (seconds at most); false if some still runs."""
-        with self._changed:
-            while timeout is None:
-                if self._changed.wait_for(self._all_ended, SIGNAL_SECONDS):
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = SIGNAL_SECONDS if end is None else min(SIGNAL_SECONDS, end - time.monotonic())
+            with self._changed:
+                if self._changed.wait_for(self._all_ended, max(0.0, left)):
                     return True
-            return self._changed.wait_for(self._all_ended, timeout)
+            if end is not None and time.monotonic() >= end:
+                return False
+            self._look_after_threads()
+
+    def _start_sampler(self) -> None:
+        """Under the lock: start the sampler unless it is at work."""
+        if self._sampler is None or not self._sampler.is_alive():
+            self._sampler = threading.Thread(target=self._sample, name="sage_sampler", daemon=True)
+            self._sampler.start()
+
+    def _look_after_threads(self) -> None:
+        """For whoever waits: what ended the threads of a job may have ended the sampler, which looks after them."""
+        for job in self._running():
+            job.look_after_threads()
+        with self._lock:
+            if not self._all_ended():
+                self._start_sampler()
 
     def _all_ended(self) -> bool:
         return all(job.ended for job in self.jobs)

@@ -55,6 +55,7 @@ class Service:
         clock: Callable[[], float],
         publish: Callable[[Event], None],
         failures: Failures,
+        crashed: Callable[[BaseException], None],
         waits: Waits,
     ) -> None:
         self.name = spec.name
@@ -66,6 +67,7 @@ class Service:
         self._pipeline = pipeline
         self._era = era
         self._failures = failures
+        self._crashed = crashed
         self._waits = waits
         self._context: ServiceContext | None = None
         self._instance: Any = None
@@ -98,6 +100,16 @@ class Service:
     def started(self) -> bool:
         """Whether its thread was started."""
         return not self._start_once
+
+    @property
+    def lost(self) -> bool:
+        """Whether its thread is over and has not said so, as it does on every way out of its own code."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self.ended.is_set()
+
+    def bury(self) -> None:
+        """Its thread is lost: let nobody wait for it."""
+        self.cancel()
+        self.ended.set()
 
     def catch_up(self) -> None:
         """Wait until every call made before this moment is answered, or the service is cancelled."""
@@ -282,17 +294,17 @@ class Service:
     # --- its own thread ----------------------------------------------------------------------------------------------
 
     def _main(self) -> None:
-        set_source(self._pipeline, self.name)
-        self.owner.thread = threading.get_ident()
         try:
+            set_source(self._pipeline, self.name)
+            self.owner.thread = threading.get_ident()
             self._make()
             self.ready.set()
             self._serve()
             self._end()
+        except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: a fault of the engine
+            self._crashed(error)
         finally:
-            self._closed = True
-            self.ready.set()
-            self._stop_queued()
+            self.cancel()
             self.owner.thread = None  # another thread may get this ident
             self.ended.set()
 
@@ -350,8 +362,10 @@ class Service:
             self._meters.account(request, began - request.called, duration, None, raised or self._late_error(request))
             return
         if self._meters.budget >= 1.0:  # its event comes before whatever the caller does next
-            self._meters.account(request, began - request.called, duration, result, raised)
-            request.deliver(result, error)
+            try:
+                self._meters.account(request, began - request.called, duration, result, raised)
+            finally:
+                request.deliver(result, error)
         else:  # only counted, in the fewest steps: the caller's thread waits for the interpreter meanwhile
             request.deliver(result, error)
             self._meters.add((name or request.named, request.owner.id, duration, raised is not None, False))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from sage_runtime.engine.failures import Failures
+from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.meters import IDLE, PAUSED, Shares, merged, shares_of
 from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
-from sage_runtime.events import OperatorStats, ReplicaStats, ServiceStats
+from sage_runtime.events import Event, OperatorStats, ReplicaStats, ServiceStats
 
 _DIGITS = 4
 
@@ -128,3 +130,42 @@ class ServiceSampler:
         changed = [stats for stats in self._service.stats() if self._last.get(stats.method) != stats]
         self._last.update({stats.method: stats for stats in changed})
         return changed
+
+
+class JobSampler:
+    """Makes the stats of all operators and services of one job. One thread at a time uses it."""
+
+    def __init__(self, pipeline: str, gate: Gate, failures: Failures) -> None:
+        self._pipeline = pipeline
+        self._gate = gate
+        self._failures = failures
+        self._gated = gate.closed_seconds()
+        self._operators: list[OperatorSampler] = []
+        self._services: list[Service] = []
+        self._service_samplers: list[ServiceSampler] = []
+
+    def watch_services(self, services: Iterable[Service]) -> None:
+        """From now on sample these services."""
+        self._services = list(services)
+        self._service_samplers = [ServiceSampler(service) for service in self._services]
+
+    def watch_replicas(self, replicas: Iterable[Replica], now: float) -> None:
+        """From now on sample the operators that these replicas make up."""
+        by_operator: dict[str, list[Replica]] = {}
+        for replica in replicas:
+            by_operator.setdefault(replica.spec.id, []).append(replica)
+        self._operators = [OperatorSampler(self._pipeline, name, group, now) for name, group in by_operator.items()]
+
+    def sample(self, now: float) -> Iterator[Event]:
+        """What has changed since the last time, and what was left out of the events since then."""
+        gated_so_far = self._gate.closed_seconds()
+        gated, self._gated = gated_so_far - self._gated, gated_so_far
+        for operator in self._operators:
+            stats = operator.sample(now, gated, paused=self._gate.closed)
+            if stats is not None:
+                yield stats
+        for sampler in self._service_samplers:
+            yield from sampler.sample()
+        yield from self._failures.collect()
+        for service in self._services:
+            yield from service.left_out()
