@@ -195,6 +195,16 @@ def own_rows() -> Iterator[Row]:
         lambda ours, _: ours,
         unit="ms",
     )
+    for what, channel, words, goal in SEARCHES:
+        yield Row(
+            f"a search through a million {what}, to the whole count (milliseconds)",
+            *goal,
+            partial(searched, channel, words),
+            lambda: 1.0,
+            lambda ours, _: ours,
+            unit="ms",
+            rounds=3,
+        )
     yield Row(
         "memory of the worker for ten times the records (MB more)",
         *at_most(5),
@@ -209,6 +219,20 @@ def own_rows() -> Iterator[Row]:
 def per_part(seconds: Callable[[], float], parts: int) -> float:
     """The seconds for each operator, sink or replica that the records go through."""
     return seconds() / parts
+
+
+def searched(channel: str, words: str) -> float:
+    """Milliseconds of a search through a journal."""
+    return 1000 * measures.inside([sys.executable], "searching.py", channel, words)
+
+
+SEARCHES = (
+    ("lines printed by three sinks, for one of them", "output", "line 123456 ", at_most(1000)),
+    ("log lines, for one of them", "log", "line 123456 ", at_most(1000)),
+    ("log lines, for a word in each of them", "log", "words", ANY),
+    ("log lines, for a regular expression", "log", "re:line 1234[5-9]6 ", ANY),
+)
+"""What is searched for, and in which channel."""
 
 
 TENFOLD = (

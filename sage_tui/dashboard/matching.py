@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sage_runtime.events import ServiceCall
 from sage_tui.journal.lines import Line
+from sage_tui.journal.wanted import LONGEST, Needle, Wanted, needle
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Levels in ascending order; `level:warning` takes what is at least a warning."""
-
-LONGEST = 20_000
-"""Characters of a line that are searched."""
 
 
 class QueryError(ValueError):
@@ -32,6 +30,7 @@ class Query:
     text: str
     conditions: tuple[Callable[[Line], bool], ...]
     pattern: re.Pattern[str] | None
+    needle: Needle | None = None
 
     def matches(self, line: Line) -> bool:
         """Whether the line has everything that was asked for."""
@@ -62,7 +61,20 @@ def parse(text: str) -> Query | None:
         rest = rest[match.end() :]
     if not rest and not conditions:
         return None
-    return Query(text.strip(), tuple(conditions), _pattern(rest))
+    pattern = _pattern(rest)
+    plain = None if pattern is None or rest.startswith("re:") else pattern
+    known = None if plain is None else needle(rest, ignore_case=bool(plain.flags & re.IGNORECASE))
+    return Query(text.strip(), tuple(conditions), pattern, known)
+
+
+def wanted(queries: Sequence[Query]) -> Wanted:
+    """The lines that match all queries."""
+    return Wanted(
+        patterns=tuple(query.pattern for query in queries if query.pattern is not None),
+        conditions=tuple(condition for query in queries for condition in query.conditions),
+        needles=tuple(query.needle for query in queries if query.needle is not None),
+        unseen=any(query.pattern is not None and query.needle is None for query in queries),
+    )
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:

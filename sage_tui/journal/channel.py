@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from sage_runtime.events import Event, EventError, decode
 from sage_tui.journal.index import Block
 from sage_tui.journal.lines import Line, line_count, lines_of
 
+if TYPE_CHECKING:
+    from sage_tui.journal.sift import Sift
+    from sage_tui.journal.wanted import Wanted
+
 CHUNK_BYTES = 128 * 1024
 CACHED_BLOCKS = 24
+
+SIFTED_BYTES = 256 * 1024
+"""Bytes that are looked through at once; blocks that are longer, for much else lies in them, are read."""
 
 
 class Indexed(Protocol):
@@ -64,13 +72,14 @@ class LineReader:
 
 
 class ChannelLines:
-    """One channel of one run (a `LineSource`). One thread at a time may read; `count` and `first` are for any."""
+    """One channel of one run (a `LineSource`): one thread reads, another one may pick, and any may ask the rest."""
 
     def __init__(self, journal: Indexed, channel: str) -> None:
         self._journal = journal
         self._channel = channel
         self._prefix = f'{{"type":"{channel}"'.encode()
-        self._cache: OrderedDict[Block, list[tuple[int, Event]]] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, int, int], list[tuple[int, Event]]] = OrderedDict()
+        self._sift: tuple[Wanted, Sift] | None = None
 
     def count(self) -> int:
         """Lines so far, dropped ones included."""
@@ -91,15 +100,39 @@ class ChannelLines:
                 found += lines_of(event, number, start, stop)
         return found
 
+    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+        """The numbers of the wanted lines from `start` up to `stop`: those that `wanted` picks of what `read` gives."""
+        sift = self._sift_for(wanted)
+        found: list[int] = []
+        for blocks in _stretches(self._journal.find(self._channel, max(0, start), stop)):
+            size = blocks[-1].end - blocks[0].offset
+            if sift is None or size > SIFTED_BYTES:
+                for block in blocks:
+                    for number, event in self._decode(block):
+                        found += wanted.pick(lines_of(event, number))
+            else:
+                found += sift.pick(self._journal.read_segment(blocks[0].segment, blocks[0].offset, size), blocks)
+        return found[bisect_left(found, start) : bisect_left(found, stop)]
+
+    def _sift_for(self, wanted: Wanted) -> Sift | None:
+        from sage_tui.journal.sift import SIFTED, Sift  # only who searches needs it
+
+        if self._channel not in SIFTED:
+            return None
+        if self._sift is None or self._sift[0] is not wanted:
+            self._sift = wanted, Sift(self._channel, wanted)
+        return self._sift[1]
+
     def _events(self, block: Block) -> list[tuple[int, Event]]:
         """The events of a block, each with the number of its first line."""
-        events = self._cache.get(block)
+        key = (block.segment, block.offset, block.lines)
+        events = self._cache.get(key)
         if events is None:
-            events = self._cache[block] = self._decode(block)
+            events = self._cache[key] = self._decode(block)
             while len(self._cache) > CACHED_BLOCKS:
                 self._cache.popitem(last=False)
         else:
-            self._cache.move_to_end(block)
+            self._cache.move_to_end(key)
         return events
 
     def _decode(self, block: Block) -> list[tuple[int, Event]]:
@@ -120,3 +153,19 @@ class ChannelLines:
             if number >= end:
                 break
         return events
+
+
+def _stretches(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Blocks that follow one another in a segment, together as far as they are no longer than `SIFTED_BYTES`."""
+    together: list[Block] = []
+    for block in blocks:
+        if together and (
+            block.offset != together[-1].end
+            or block.segment != together[-1].segment
+            or block.end - together[0].offset > SIFTED_BYTES
+        ):
+            yield together
+            together = []
+        together.append(block)
+    if together:
+        yield together

@@ -19,12 +19,13 @@ BLOCK_BYTES = 64 * 1024
 
 
 class Block(NamedTuple):
-    """Lines `first` up to `first + lines` of a channel, in the events from `offset` of a segment on."""
+    """Lines `first` up to `first + lines` of a channel, in the events from `offset` up to `end` of a segment."""
 
     segment: int
     offset: int
     first: int
     lines: int
+    end: int
 
 
 class SegmentIndex:
@@ -72,7 +73,8 @@ class SegmentIndex:
         while at < len(firsts) and firsts[at] < stop:
             following = firsts[at + 1] if at + 1 < len(firsts) else end
             if following > start:
-                yield Block(self.number, offsets[at], firsts[at], following - firsts[at])
+                behind = offsets[at + 1] if at + 1 < len(offsets) else self.scanned
+                yield Block(self.number, offsets[at], firsts[at], following - firsts[at], behind)
             at += 1
 
     def memory(self) -> int:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sage_runtime.events import Event, Failure, Log, Notice, Output, Record, ServiceCall, Trace
+
+if TYPE_CHECKING:
+    from sage_tui.journal.wanted import Wanted
 
 CHANNELS = ("output", "log", "service_call", "failure", "notice", "record", "trace")
 """The channels of a journal, each named after the type of the events that it holds."""
@@ -48,6 +51,10 @@ class LineSource(Protocol):
         """The lines from `start` up to, not including, `stop`, as far as they exist and are kept."""
         ...
 
+    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+        """The numbers of the lines among those that are wanted, ascending."""
+        ...
+
 
 class NoLines:
     """The lines of a session without a run."""
@@ -61,6 +68,10 @@ class NoLines:
         return 0
 
     def read(self, start: int, stop: int) -> list[Line]:
+        """None."""
+        return []
+
+    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
         """None."""
         return []
 

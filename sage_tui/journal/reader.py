@@ -17,9 +17,9 @@ from sage_tui.state.run_state import RunState, StateError
 CHECKED_BYTES = 32 * 1024 * 1024
 """Journals up to this size are indexed, and so checked, when they are opened; longer ones where they are looked at."""
 
-_CHANNEL_PREFIXES = tuple((channel, f'{{"type":"{channel}"'.encode()) for channel in CHANNELS)
+_CHANNEL_OF_PREFIX = {f'{{"type":"{channel}"'.encode(): channel for channel in CHANNELS}
 
-_OUTPUT_PREFIX = b'{"type":"output"'
+_TYPE_AT = len('{"type":"')
 
 
 class Position(Frozen):
@@ -218,21 +218,23 @@ class JournalReader:
         reader = read_lines(
             lambda offset, size: self._segments.read(number, offset, size), index.scanned, max(CHUNK_BYTES, 1024 * 1024)
         )
+        add, channel_of = index.add, _CHANNEL_OF_PREFIX.get
+        offset = index.scanned
         for raw in reader:
-            offset = reader.offset - len(raw)
             if not raw.startswith(b'{"type":"') or not raw.endswith(b"}\n"):
                 self._broken.add(number)
                 self._note(f"{self._where(number)} is damaged at byte {offset}: what lies behind it is not shown")
-                return
-            channel = next((channel for channel, prefix in _CHANNEL_PREFIXES if raw.startswith(prefix)), None)
+                break
+            channel = channel_of(raw[: raw.find(b'"', _TYPE_AT) + 1])
             if channel is not None:
                 try:
-                    index.add(channel, _count_lines(raw), offset)
+                    add(channel, 1 if channel != "output" else _count_lines(raw), offset)
                 except EventError as error:
                     self._broken.add(number)
                     self._note(f"{self._where(number)} is damaged at byte {offset}: {error}")
-                    return
-            index.scanned = reader.offset
+                    break
+            offset += len(raw)
+        index.scanned = offset
 
     def unfinished(self) -> str | None:
         """That the last line of the journal isn't whole, if so: its writer was killed, or is writing."""
@@ -252,8 +254,8 @@ class JournalReader:
 
 
 def _count_lines(raw: bytes) -> int:
-    """How many lines an event adds to its channel; only an event that may hold several has to be decoded."""
-    if b"\\n" not in raw or not raw.startswith(_OUTPUT_PREFIX):
+    """How many lines an output has; only one that may have several is decoded."""
+    if raw.endswith(b',"end":"\\n"}\n') and raw.count(b"\\n") == 1:
         return 1
     event = decode(raw)
     return line_count(event) if isinstance(event, Event) else 0

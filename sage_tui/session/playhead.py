@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sage_runtime.events import Event, Notice, RunFinished, replace
 from sage_tui.journal.lines import LineSource
 from sage_tui.journal.reader import JournalReader, Position
 from sage_tui.state.run_state import RunState
+
+if TYPE_CHECKING:
+    from sage_tui.journal.wanted import Wanted
 
 CHECKPOINT_EVENTS = 4_000
 """Events between two states that are kept in memory while a run is folded, so that going back is quick too."""
@@ -137,3 +140,7 @@ class LinesSoFar:
     def read(self, start: int, stop: int) -> list[Any]:
         """The lines from `start` up to `stop`, as far as they lie before the moment."""
         return self._source.read(start, min(stop, self.count()))
+
+    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+        """The numbers of the wanted lines among them."""
+        return self._source.pick(start, min(stop, self.count()), wanted)

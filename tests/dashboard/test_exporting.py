@@ -15,6 +15,7 @@ from sage_tui.dashboard.as_json import record_json
 from sage_tui.dashboard.exporting import RunPart, matching, suggested, text_lines, write_lines
 from sage_tui.dashboard.matching import parse
 from sage_tui.journal.lines import Line, lines_of
+from sage_tui.journal.wanted import Wanted
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,9 @@ class ManyLines:
     def read(self, start: int, stop: int) -> list[Line]:
         event = Output(t=NOON, stream="stdout", source="Sink", text="x" * 100, end="\n")
         return [line for number in range(start, stop) for line in lines_of(event, number)]
+
+    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+        return wanted.pick(self.read(start, stop))
 
 
 def test_a_long_run_is_written_piece_by_piece(tmp_path: Path) -> None:

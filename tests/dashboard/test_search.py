@@ -94,3 +94,29 @@ def test_unfinished_lines_are_not_found() -> None:
     while scan.step():
         pass
     assert list(scan.numbers(1)) == [1]
+
+
+def test_a_scan_begins_with_what_lies_before_the_line_that_is_looked_at() -> None:
+    lines = FakeLines()
+    lines.add(*(Output(text=f"line {n}") for n in range(4 * CHUNK)))
+    scan = Scan([query("line")])
+    scan.add(1, lines, near=2 * CHUNK)
+    scan.step()
+    assert list(scan.numbers(1)) == list(range(CHUNK, 2 * CHUNK))
+    scan.step()
+    assert scan.numbers(1)[-1] == 3 * CHUNK - 1  # one was found before it, so what is newer comes next
+    assert not scan.complete
+    while scan.step():
+        pass
+    assert scan.complete
+    assert list(scan.numbers(1)) == list(range(4 * CHUNK))
+
+
+def test_a_search_far_from_the_end_goes_on_upwards_until_it_finds_something() -> None:
+    lines = FakeLines()
+    lines.add(Output(text="first"), *(Output(text="line") for _ in range(4 * CHUNK)), Output(text="first"))
+    scan = Scan([query("first")])
+    scan.add(1, lines, near=3 * CHUNK)
+    for _ in range(3):
+        scan.step()
+    assert list(scan.numbers(1)) == [0]

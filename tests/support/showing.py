@@ -24,6 +24,7 @@ from sage_runtime.events import (
     replace,
 )
 from sage_tui.journal.lines import Line, lines_of
+from sage_tui.journal.wanted import Wanted
 from sage_tui.session.versions import FileChange
 from sage_tui.state.series import Span
 from sage_tui.state.views import (
@@ -65,6 +66,9 @@ class FakeLines:
     def read(self, start: int, stop: int) -> list[Line]:
         self.reads.append((start, stop))
         return self.lines[max(start, self.dropped) : stop]
+
+    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+        return wanted.pick(self.read(start, stop))
 
 
 class FakeSession:

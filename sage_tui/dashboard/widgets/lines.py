@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sage_tui.dashboard import matches
 from sage_tui.dashboard.matching import Query
 from sage_tui.dashboard.messages import LineOpened
 from sage_tui.dashboard.paint import Span, crop
@@ -190,8 +190,10 @@ class LineList(Selecting, can_focus=True):
 
     def _begin_scan(self, queries: Sequence[Query]) -> Scan:
         scan = Scan(queries)
+        here = None if self.follow else self.cursor_place()
         for lines in self.transcript.runs:
-            scan.add(lines.run, lines.source)
+            near = here is not None and here == self.transcript.place_in(lines.run, here.number)
+            scan.add(lines.run, lines.source, here.number + 1 if here is not None and near else None)
         scan.start()
         return scan
 
@@ -200,27 +202,19 @@ class LineList(Selecting, can_focus=True):
         place = self.cursor_place()
         if self.search_scan is None or place is None or self.follow:
             return None
-        before = 0
-        for lines in self.transcript.runs:
-            numbers = self.search_scan.numbers(lines.run)
-            here = self.transcript.place_in(lines.run, place.number)
-            if here == place:
-                index = bisect_left(numbers, place.number)
-                found = index < len(numbers) and numbers[index] == place.number
-                return before + index + 1 if found else None
-            before += len(numbers)
-        return None
+        return matches.position(self.transcript, self.search_scan, place)
 
     def _go_to_first_match(self) -> None:
         """After a search was entered: go to the nearest match, from the current line upwards."""
-        if self._seek and self.search_scan is not None:
-            here = self.cursor_place()
-            place = self.find_match(-1, here=here and here._replace(number=here.number + 1))
+        scan = self.search_scan
+        if self._seek and scan is not None:
+            complete, here = scan.complete, self.cursor_place()
+            place = here and matches.beyond(self.transcript, scan, -1, here._replace(number=here.number + 1))
+            if place is None and complete:
+                place = self.find_match(-1)
+            self._seek = place is None and not complete
             if place is not None:
-                self._seek = False
                 self._move_to(self.transcript.row(place))
-            elif self.search_scan.complete:
-                self._seek = False
 
     def on_unmount(self) -> None:
         for scan in (self.filter_scan, self.search_scan):
@@ -233,22 +227,14 @@ class LineList(Selecting, can_focus=True):
         if place is not None:
             self._move_to(self.transcript.row(place))
 
-    def find_match(self, direction: int, here: Place | None = None) -> Place | None:
+    def find_match(self, direction: int) -> Place | None:
         """The next match from the cursor; around the end if there is none in that direction."""
         if self.search_scan is None:
             return None
-        places = [
-            place
-            for lines in self.transcript.runs
-            for number in self.search_scan.numbers(lines.run)
-            if (place := self.transcript.place_in(lines.run, number)) is not None
-        ]
-        if not places:
-            return None
-        here = here or self.cursor_place() or places[-1]
-        if direction > 0:
-            return next((place for place in places if place > here), places[0])
-        return next((place for place in reversed(places) if place < here), places[-1])
+        here = self.cursor_place() or matches.LAST
+        return matches.beyond(self.transcript, self.search_scan, direction, here) or matches.beyond(
+            self.transcript, self.search_scan, direction, matches.FIRST if direction > 0 else matches.LAST
+        )
 
     # --- moving --------------------------------------------------------------------------------------------------
 
