@@ -131,6 +131,11 @@ class Scan:
         return array("q", source.pick(start, stop, self.wanted))
 
     @property
+    def searched_before(self) -> bool:
+        """Whether something was found before `near`, or nothing is there."""
+        return self._near is None
+
+    @property
     def complete(self) -> bool:
         """Whether everything has been searched that was there when the search began."""
         return all(found.low <= found.source.first() and found.high >= found.count for found in self._runs.values())

@@ -154,6 +154,21 @@ async def test_a_search_goes_to_the_latest_match_and_n_to_older_ones() -> None:
         assert "/99: 56 of 57" in dashboard.main.board.panes["output"].note
 
 
+@pytest.mark.parametrize(
+    ("keys", "nearest"), [(("home", *("pagedown",) * 60), "line 1099"), (("home",), "line 99"), (("end",), "line 2999")]
+)
+async def test_a_search_goes_to_the_nearest_match_before_the_current_line_or_else_behind_it(
+    keys: tuple[str, ...], nearest: str
+) -> None:
+    session = quiet_session(3000)
+    async with open_dashboard(session) as dashboard:
+        await dashboard.press("3", *keys, "slash", *"99", "enter")
+        await found(dashboard, 57)
+        current = dashboard.lines("output").current()
+        assert current is not None
+        assert current.text == nearest
+
+
 async def test_a_mistake_in_a_query_is_named_and_the_line_stays_open() -> None:
     async with open_dashboard(quiet_session(3)) as dashboard:
         await dashboard.press("3", "f", *"re:(", "enter")

@@ -205,13 +205,13 @@ class LineList(Selecting, can_focus=True):
         return matches.position(self.transcript, self.search_scan, place)
 
     def _go_to_first_match(self) -> None:
-        """After a search was entered: go to the nearest match, from the current line upwards."""
-        scan = self.search_scan
-        if self._seek and scan is not None:
-            complete, here = scan.complete, self.cursor_place()
-            place = here and matches.beyond(self.transcript, scan, -1, here._replace(number=here.number + 1))
-            if place is None and complete:
-                place = self.find_match(-1)
+        """After a search was entered: go to the nearest match from the current line upwards, else downwards."""
+        scan, here = self.search_scan, self.cursor_place()
+        if self._seek and scan is not None and here is not None:
+            complete, searched = scan.complete, scan.searched_before
+            place = matches.beyond(self.transcript, scan, -1, here._replace(number=here.number + 1))
+            if place is None and searched:
+                place = matches.beyond(self.transcript, scan, 1, here)
             self._seek = place is None and not complete
             if place is not None:
                 self._move_to(self.transcript.row(place))
