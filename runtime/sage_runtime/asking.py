@@ -52,11 +52,15 @@ class _Request:
 
 
 class _Helper:
-    """A thread that answers one request at a time; any thread asks. One that got stuck is left behind."""
+    """A thread that answers one request at a time; any thread asks. One that got stuck is left behind.
+
+    Whoever says that a request is answered, or given up, holds `_verdict`.
+    """
 
     def __init__(self) -> None:
         self.stuck = False
         self._lock = threading.Lock()
+        self._verdict = threading.Lock()
         self._wake = threading.Semaphore(0)
         self._request: _Request | None = None
         self._thread = threading.Thread(target=self._run, name="sage-preview", daemon=True)
@@ -71,11 +75,14 @@ class _Helper:
                 return None
             self._request = request
             self._wake.release()
-            in_time = request.done.wait(max(deadline - time.monotonic(), 0.0))
-            if not in_time:
+            if request.done.wait(max(deadline - time.monotonic(), 0.0)):
+                return True
+            with self._verdict:  # the thread can't end meanwhile: another one might have its ident then
+                if request.done.is_set():
+                    return True
                 self.stuck = True
                 _end_if_it_computes(self._thread)
-            return in_time
+            return False
         finally:
             self._lock.release()
 
@@ -99,7 +106,8 @@ class _Helper:
                 kinds = class_name(type(request.value)), class_name(type(error))
                 request.answer = f"<{kinds[0]} ({request.ask.__name__} raised {kinds[1]})>"
             request.value = None
-            request.done.set()
+            with self._verdict:
+                request.done.set()
 
 
 def _end_if_it_computes(thread: threading.Thread) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sage_runtime import asking
 from sage_runtime.attribution import SCRIPT, Source, attributed, bequeath, current_source, set_source
 from sage_runtime.preview import exception_message, full_preview, preview, preview_arguments
 
@@ -319,3 +320,23 @@ def test_a_thread_inherits_what_its_starter_bequeaths() -> None:
 def test_only_threads_inherit() -> None:
     bequeath(print)
     bequeath(None)
+
+
+def test_an_answer_that_comes_at_the_very_deadline_is_taken_and_its_thread_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class JustTooLate(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert super().wait(10)
+            return False
+
+    def thrown(thread: threading.Thread) -> None:
+        raise AssertionError("another thread may have its ident by now")
+
+    monkeypatch.setattr(asking, "_end_if_it_computes", thrown)
+    helper = asking._Helper()
+    for number in (1, 2):
+        request = asking._Request(repr, number)
+        request.done = JustTooLate()
+        assert helper.ask(request, time.monotonic() + 10)
+        assert request.answer == str(number)
