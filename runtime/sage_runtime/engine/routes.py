@@ -138,6 +138,7 @@ class Outputs:
         if len(routes) == 1 and len(routes[0].lanes) == 1 and not routes[0].keyless:
             lane = routes[0].lanes[0]
             return Send(lane.records, self.room, lane.bell.waiters, lane.bell.ring, lane.records.extend)
+        routes = sorted(routes, key=_asks_no_key)  # a key without a hash raises before anybody has the record
         delivers = [_deliver(route, replica) for route in routes]
         return Send(Appender(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers)), self.room)
 
@@ -157,12 +158,17 @@ def _to_each(routes: Sequence[Route], delivers: Sequence[Append]) -> Append:
     return deliver
 
 
+def _asks_no_key(route: Route) -> bool:
+    """Whether it finds the lane for a record without a look at its key."""
+    return len(route.lanes) == 1 or not route.keyed or route.partition in ("broadcast", "round_robin")
+
+
 def _deliver(route: Route, replica: int) -> Append:
     hands = [_hand(lane) for lane in route.lanes]
-    if len(hands) == 1 or route.partition == "broadcast":
-        deliver = _broadcast(hands)
-    elif route.keyed and route.partition != "round_robin":
+    if not _asks_no_key(route):
         deliver = _by_key(hands, replica)
+    elif len(hands) == 1 or route.partition == "broadcast":
+        deliver = _broadcast(hands)
     else:
         deliver = _in_turn(hands, replica)
     return _without_key(deliver) if route.keyless else deliver
