@@ -312,3 +312,31 @@ def test_an_interrupt_while_a_service_is_made_stops_the_job(stuck: Stuck) -> Non
         runtime.submit(pipeline.graph())
     assert runtime.wait(SOON)
     assert runtime.jobs[0].status == "stopped"
+
+
+@pytest.mark.parametrize("era", [1, 3])
+def test_a_record_whose_results_have_no_end_does_not_hold_up_a_stop(era: int) -> None:
+    closed = threading.Event()
+    going = threading.Event()
+
+    def without_end(value: int) -> Iterator[int]:
+        try:
+            while True:
+                going.set()
+                yield value
+        finally:
+            closed.set()
+
+    pipeline = Pipeline(era=era)
+    numbers = pipeline.add("flatmap", without_end, pipeline.values([1, 2]))
+    if era == 3:
+        keyed = pipeline.add("keyby", lambda value: value, pipeline.values([1, 2], name="more"))
+        numbers = pipeline.add("join", lambda value, key, tag: without_end(value), [keyed, keyed])
+    pipeline.sink(numbers)
+    job = started(pipeline, recorder := Recorder())
+    assert going.wait(SOON)
+    job.stop(drain=False)
+    assert job.status == "stopped"
+    assert closed.wait(SOON)
+    assert recorder.of(Notice) == [], "nothing had to be left behind"
+    assert recorder.of(Failure) == []

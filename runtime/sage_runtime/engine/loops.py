@@ -10,17 +10,20 @@ On a stream with keys the records are `(key, value)` and so are the results.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any, Protocol
 
 from sage_runtime.engine.context import OperatorContext
 from sage_runtime.engine.errors import UnkeyedRecordError
-from sage_runtime.engine.routes import Send
+from sage_runtime.engine.routes import CutShort, Send
 
 Failed = Callable[[Any, BaseException], None]
 """Called with the record and what was raised; never raises."""
 
 ROOM_EVERY = 256
 """Results of one record after which a loop looks for room in the lanes again."""
+
+_VALUE = itemgetter(1)
 
 
 class Loop(Protocol):
@@ -149,7 +152,7 @@ def without_keys(loop: Loop) -> Loop:
     """A loop for records with keys that has no use for the keys."""
 
     def unkeyed(records: Iterator[Any], send: Send, failed: Failed) -> int:
-        return loop((value for _, value in records), send, failed)
+        return loop(map(_VALUE, records), send, failed)
 
     return unkeyed
 
@@ -224,6 +227,8 @@ def join_loop(
                             given = 0
                             room()
                 return surplus
+            except CutShort:
+                return surplus
             except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
                 failed(value, error)
 
@@ -264,6 +269,8 @@ def flatmap_loop(function: Any, execute: Callable[[Any], Any], context: Operator
                         if given >= ROOM_EVERY:
                             given = 0
                             room()
+                return surplus
+            except CutShort:
                 return surplus
             except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
                 failed(entry[1] if keyed else entry, error)

@@ -46,13 +46,17 @@ class Route(Frozen):
     keyless: bool = False
 
 
+class CutShort(BaseException):  # noqa: N818 - no error: whoever gives without end is told that it is over
+    """The job stops, so a record's results need not be given to their end."""
+
+
 class Send:
     """How a loop gives away its results.
 
     `lane.append(result)` delivers one; if `waiters` is not empty then, `ring()` wakes who waits for it. Where there is
     one consumer `lane` is its very list (the interpreter is quickest at that call). `extend` delivers many at once
-    where that is one step, else it is None. `room()` blocks while a consumer's lane is full: call it after each batch,
-    and within one that grows.
+    where that is one step, else it is None. `room()` blocks while a consumer's lane is full: call it within a record
+    that has many results. It raises `CutShort` when the job stops.
     """
 
     __slots__ = ("extend", "lane", "ring", "room", "waiters")
@@ -131,16 +135,22 @@ class Outputs:
         self.capacity = capacity
         return blocked
 
+    def _room_within_a_record(self) -> None:
+        self.room()
+        if self._stopping():
+            raise CutShort
+
     def _make_send(self, routes: Sequence[Route], replica: int) -> Send:
+        room = self._room_within_a_record
         if not routes:
             nowhere: deque[Any] = deque(maxlen=0)
-            return Send(nowhere, self.room, extend=nowhere.extend)
+            return Send(nowhere, room, extend=nowhere.extend)
         if len(routes) == 1 and len(routes[0].lanes) == 1 and not routes[0].keyless:
             lane = routes[0].lanes[0]
-            return Send(lane.records, self.room, lane.bell.waiters, lane.bell.ring, lane.records.extend)
+            return Send(lane.records, room, lane.bell.waiters, lane.bell.ring, lane.records.extend)
         routes = sorted(routes, key=_asks_no_key)  # a key without a hash raises before anybody has the record
         delivers = [_deliver(route, replica) for route in routes]
-        return Send(Appender(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers)), self.room)
+        return Send(Appender(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers)), room)
 
 
 def _hand(lane: Lane) -> Hand:
