@@ -89,6 +89,7 @@ class Replica:
         self.index = parts.context.parallel_index
         self.lanes: tuple[Lane, ...] = ()
         self.state = "starting"
+        self.started = False
         self.tap: Tap | None = None
         self.close: Callable[[], object] | None = None
         self.thread = threading.Thread(target=self._main, name=f"{self.context.name}_worker", daemon=True)
@@ -98,11 +99,7 @@ class Replica:
     def start(self) -> None:
         """Run it."""
         self.thread.start()
-
-    @property
-    def started(self) -> bool:
-        """Whether its thread was started."""
-        return self.thread.ident is not None
+        self.started = True
 
     @property
     def lost(self) -> bool:

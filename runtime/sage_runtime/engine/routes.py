@@ -46,7 +46,7 @@ class Route(Frozen):
     keyless: bool = False
 
 
-class CutShort(BaseException):  # noqa: N818 - no error: whoever gives without end is told that it is over
+class CutShort(BaseException):
     """The job stops, so a record's results need not be given to their end."""
 
 

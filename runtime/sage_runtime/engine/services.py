@@ -42,7 +42,8 @@ class Service:
     """One service of a job. Its own thread makes it, executes its calls and ends it; any thread calls.
 
     A call is put into `_requests` and, as long as it has not begun, into `_queued`; the one that is executed is in
-    `_running`. Whoever takes it out of there answers it. `ready` is set once the service is made (or failed to be),
+    `_running`. Whoever takes it out of there answers it; `_moving` is held while it goes from one to the other, and by
+    who looks for it in both. `ready` is set once the service is made (or failed to be),
     `ended` after its last hook.
     """
 
@@ -75,11 +76,13 @@ class Service:
         self._broken: BaseException | None = None
         self._closed = False
         self._running: list[Request] = []
+        self._moving = allocate_lock()
         self._requests: SimpleQueue[Request | threading.Event | None] = SimpleQueue()
         self._marks: list[threading.Event] = []
         self._queued: dict[int, Request] = {}
         self._meters = CallMeters(pipeline, spec.name, clock, publish)
         self._start_once = [True]
+        self._launched = False
         self._thread = threading.Thread(target=self._main, name=f"service_{spec.name}", daemon=True)
 
     # --- its life, seen from the job ---------------------------------------------------------------------------------
@@ -95,6 +98,7 @@ class Service:
         except IndexError:
             return
         self._thread.start()
+        self._launched = True
 
     @property
     def started(self) -> bool:
@@ -104,7 +108,7 @@ class Service:
     @property
     def lost(self) -> bool:
         """Whether its thread is over and has not said so, as it does on every way out of its own code."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self.ended.is_set()
+        return self._launched and not self._thread.is_alive() and not self.ended.is_set()
 
     def bury(self) -> None:
         """Its thread is lost: let nobody wait for it."""
@@ -256,13 +260,15 @@ class Service:
 
     def _refuse(self, request: Request, error: BaseException) -> None:
         """Answer with an error now, unless it is being answered: withdraw the call, or let it finish unheard."""
-        if self._withdraw(request):
+        with self._moving:
+            withdrawn = self._withdraw(request)
+            if not withdrawn:
+                try:
+                    self._running.remove(request)
+                except ValueError:
+                    return
+        if withdrawn:
             self._meters.account(request, self.clock() - request.called, None, None, error)
-        else:
-            try:
-                self._running.remove(request)
-            except ValueError:
-                return
         request.deliver(None, error)
 
     def begin_wait(self, owner: Owner, over: Callable[[], bool]) -> None:
@@ -323,15 +329,16 @@ class Service:
 
     def _serve(self) -> None:
         get = self._requests.get
-        queued, running = self._queued, self._running
+        queued, running, moving = self._queued, self._running, self._moving
         while True:
             request = get()
             if type(request) is SyncRequest or isinstance(request, Request):
-                running.append(request)  # first, so that it is always found in one place or the other
-                if queued.pop(request.id, None) is not None:
+                with moving:
+                    begins = queued.pop(request.id, None) is not None
+                    if begins:
+                        running.append(request)
+                if begins:
                     self._execute(request)
-                else:
-                    running.clear()
             elif request is None:
                 return
             else:
