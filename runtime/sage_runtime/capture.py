@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 
 from sage_runtime import attribution
 from sage_runtime.attribution import current_source
 from sage_runtime.captured_stream import Streams
+from sage_runtime.descriptor_writes import in_order
 from sage_runtime.engine.bus import EventBus
 from sage_runtime.events import MAX_TEXT, Log
 from sage_runtime.preview import preview
@@ -29,6 +31,7 @@ class Capture:
                 stream.flush()
         sys.stdout = sys.__stdout__ = self.streams.stdout  # type: ignore[assignment, misc]
         sys.stderr = sys.__stderr__ = self.streams.stderr  # type: ignore[assignment, misc]
+        os.write = in_order(os.write, self.streams)
         attribution.before_change = self.streams.leave_source
         follow_logging(self.bus)
 

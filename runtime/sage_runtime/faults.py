@@ -10,6 +10,7 @@ import sys
 from typing import Any, NoReturn
 
 _exit = os._exit
+_write = os.write
 _SET_DEATH_SIGNAL = 1
 _THIS: Any = None
 """The program itself, to `dlopen`."""
@@ -81,7 +82,7 @@ def end_group() -> NoReturn:
 def end_with(message: str) -> NoReturn:
     """End this process now with a last word on its stderr."""
     try:
-        os.write(2, f"{message}\n".encode())
+        _write(2, f"{message}\n".encode())
     except OSError:
         pass
     _exit(1)

@@ -43,6 +43,11 @@ class StreamSettings:
         """Whether text is its own encoding, as far as the bus is concerned."""
         return self.encoding.lower() in ("utf-8", "utf8") and self.newline in ("\n", "")
 
+    @property
+    def captures(self) -> bool:
+        """Whether the stream goes to the bus, and its descriptor is the pipe that it was."""
+        return self.raw is None and not self.closed and self._file == _file_behind(self.descriptor)
+
     def wrap(self, buffer: Any) -> io.TextIOWrapper:
         return io.TextIOWrapper(buffer, self.encoding, self.errors, self.newline)
 

@@ -332,3 +332,29 @@ def test_output_and_logs_belong_to_the_operator_whose_threads_they_come_from(scr
     assert sources["from the script"] == (None, None)
     (log,) = (log for log in run.of(Log) if log.logger == "quiet")
     assert (log.pipeline, log.source) == ("p", "Helped")
+
+
+def test_what_is_written_to_the_descriptors_by_hand_keeps_its_place(scripts: Scripts) -> None:
+    run = scripts.run(r"""
+        import os, sys
+        print("one", flush=True)
+        os.write(1, b"two \xff, ")
+        print("three", flush=True)
+        os.write(1, b"y" * 200_000)
+        print("\nfour", flush=True)
+        os.write(2, b"five\n")
+    """)
+    assert (run.status, run.stdout, run.stderr) == plain(scripts.folder / "script.py")
+
+
+def test_a_descriptor_that_was_turned_elsewhere_is_written_there(scripts: Scripts) -> None:
+    run = scripts.run(r"""
+        import os
+        os.dup2(os.open("elsewhere", os.O_WRONLY | os.O_CREAT), 1)
+        assert os.write(1, b"to the file") == 11
+        print("to the stream")
+        try: os.write(1, "text")
+        except TypeError as error: print(error)
+    """)
+    assert run.stdout == "to the stream\na bytes-like object is required, not 'str'\n"
+    assert (scripts.folder / "elsewhere").read_bytes() == b"to the file"
