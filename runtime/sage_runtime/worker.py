@@ -36,6 +36,7 @@ from sage_runtime.events import (
     Inspect,
     Modules,
     Notice,
+    Nudge,
     Pause,
     PipelineSubmitted,
     Resume,
@@ -64,6 +65,9 @@ PIPES_CLOSED = "sage-tui: the script has closed the pipes of its worker, which e
 
 _REPEAT_SECONDS = 1.0
 _SETTLE_SECONDS = 0.3
+_NUDGE_SIGNAL = signal.SIGURG  # means nothing by itself, and hardly anybody uses it
+_NUDGE_SECONDS = 0.05
+_NUDGES = 3
 _GRACE_SECONDS = 0.5
 _HOOKS_SECONDS = 1.0
 _CLOSE_SECONDS = 10.0
@@ -102,6 +106,8 @@ class Worker:
         self._started = threading.Event()
         self._paused = False
         self._stopping = False
+        self._nudges = 0
+        signal.signal(_NUDGE_SIGNAL, lambda *_: None)
         self._may_interrupt = False
         self._stage = threading.RLock()
         self._main = threading.main_thread()
@@ -278,10 +284,17 @@ class Worker:
                         look = time.monotonic() + _SETTLE_SECONDS
                     elif isinstance(command, Stop):
                         look = time.monotonic() + _REPEAT_SECONDS
+                    elif isinstance(command, Nudge):
+                        self._nudges = _NUDGES
+                        look = time.monotonic() + _NUDGE_SECONDS
 
     def _look_again(self) -> float | None:
-        """Some time after the start, or after a stop: when to look the next time."""
+        """Some time after the start, an interrupt or a stop: when to look the next time."""
         if not self._stopping:
+            if self._nudges:
+                self._nudge()
+            if self._nudges:
+                return time.monotonic() + _NUDGE_SECONDS
             die_with_parent()
             self._send_modules()
             return None
@@ -333,6 +346,17 @@ class Worker:
         with self._stage:
             if self._may_interrupt and self._main.ident is not None:
                 signal.pthread_kill(self._main.ident, signal.SIGINT)
+
+    def _nudge(self) -> None:
+        """Wake the main thread up: it runs the handlers of the signals that have come, if there are any.
+
+        Python looks for signals between two steps of a program, and a signal ends a sleep. One that comes after the
+        last look and before the sleep does neither; with several threads that takes as long as another thread needs to
+        take the interpreter.
+        """
+        self._nudges -= 1
+        if self._main.ident is not None:
+            signal.pthread_kill(self._main.ident, _NUDGE_SIGNAL)
 
     def _session_gone(self) -> None:
         """Nobody reads or writes the pipes any more: end, in good order if that is quick. Pump or commands' thread."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from sage_runtime.events import Command, Event, Failure, Message, RunStarted, Start
+from sage_runtime.events import Command, Event, Failure, Message, Nudge, RunStarted, Start
 from sage_tui.session.bytecode import forget_bytecode
 from sage_tui.session.ending import Ending
 from sage_tui.session.ladder import StopLadder
@@ -103,6 +104,8 @@ class RunControl:
         if active is not None:
             active.run.signals |= {signum}
             active.worker.signal(signum)
+            if signum == signal.SIGINT:
+                active.worker.send(Nudge())
 
     def wait_idle(self, timeout: float) -> bool:
         """Wait until no run goes on; whether that is so."""

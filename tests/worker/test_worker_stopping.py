@@ -7,7 +7,17 @@ import signal
 import pytest
 from support.workers import Scripts
 
-from sage_runtime.events import InputRequested, Output, Pause, PipelineFinished, Resume, RunStateChanged, Stop
+from sage_runtime.events import (
+    Input,
+    InputRequested,
+    Nudge,
+    Output,
+    Pause,
+    PipelineFinished,
+    Resume,
+    RunStateChanged,
+    Stop,
+)
 
 WAITS = {
     "a sleep": "import time; print('ready', flush=True); time.sleep(3600)",
@@ -40,6 +50,29 @@ def test_a_stop_ends_the_script_quietly(scripts: Scripts, text: str) -> None:
     assert run.states[-1] == "stopping"
     assert run.stderr == ""
     assert run.failures == []
+
+
+def test_an_interrupt_that_the_main_thread_has_slept_through_is_noticed(scripts: Scripts) -> None:
+    run = scripts.start("""
+        import signal, time
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # so another thread gets it, and the sleep goes on
+        print("ready")
+        time.sleep(3600)
+    """)
+    run.wait_for_output("ready\n")
+    run.process.send_signal(signal.SIGINT)
+    run.send(Nudge())
+    assert run.end().status == 130
+    assert "KeyboardInterrupt" in run.stderr
+
+
+def test_a_nudge_without_an_interrupt_changes_nothing(scripts: Scripts) -> None:
+    run = scripts.start("import time; print('ready'); time.sleep(0.3); print(input())", ask_input=True)
+    run.wait_for_output("ready\n")
+    run.send(Nudge())
+    run.wait_for(InputRequested)
+    run.send(Input(line="on"))
+    assert (run.end().status, run.stdout) == (0, "ready\non\n")
 
 
 def test_a_stop_ends_a_script_that_waits_for_input(scripts: Scripts) -> None:

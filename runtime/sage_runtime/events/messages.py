@@ -63,6 +63,12 @@ class Stop(Command):
     command: ClassVar[str] = "stop"
 
 
+class Nudge(Command):
+    """The worker was sent SIGINT: see that its main thread, which may just be falling asleep, takes notice."""
+
+    command: ClassVar[str] = "nudge"
+
+
 class Pause(Command):
     """Gate the sources."""
 
@@ -112,7 +118,7 @@ class Ack(Command):
 
 
 COMMANDS: Mapping[str, type[Command]] = {
-    cls.command: cls for cls in (Start, Stop, Pause, Resume, Step, Inspect, Follow, Input, Ack)
+    cls.command: cls for cls in (Start, Stop, Nudge, Pause, Resume, Step, Inspect, Follow, Input, Ack)
 }
 MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[Wrote] | type[Goodbye]] = {
     Flush.type: Flush,
