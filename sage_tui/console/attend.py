@@ -111,7 +111,8 @@ class Attendant:
                     case _Signalled(signal.SIGINT):
                         interrupts += 1
                         if interrupts > 1 or self._session.wait(0) is not None:
-                            self._end_at_once()
+                            self._session.signal(signal.SIGKILL)
+                            self._hear_the_end()
                             return exit_codes.INTERRUPTED
                         self._session.signal(signal.SIGINT)
                     case _Signalled(signum):
@@ -127,9 +128,14 @@ class Attendant:
                         return exit_codes.FAILED
 
     def _wind_up(self) -> None:
-        """Stop the run, and let it be told to its end if that can be done soon: nobody may be reading."""
+        """Stop the run, and let it be told to its end."""
         if self._session.wait(0) is None:
             self._session.stop()
+        self._hear_the_end()
+
+    def _hear_the_end(self) -> None:
+        """Let the run, which is ending, be told to its end if that can be done soon: nobody may be reading."""
+        if self._session.wait(0) is None:
             end = time.monotonic() + self._last_words
             while not isinstance(self._next(end), RunFinished | _Signalled | _Late):
                 pass

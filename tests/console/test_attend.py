@@ -72,9 +72,18 @@ def test_an_interrupt_is_forwarded_and_the_end_awaited() -> None:
 
 
 def test_a_second_interrupt_kills() -> None:
-    session = PlayedSession(RunStarted(), send(signal.SIGINT), send(signal.SIGINT))
+    session = PlayedSession(RunStarted(), send(signal.SIGINT), send(signal.SIGINT), STOPPED)
     assert attend(session) == 130
     assert session.signals == [signal.SIGINT, signal.SIGKILL]
+
+
+def test_a_run_that_was_killed_is_told_to_its_end() -> None:
+    stdout = Pipe()
+    reading = os.dup(stdout.reading)
+    session = PlayedSession(RunStarted(), send(signal.SIGINT), send(signal.SIGINT), Output(text="bye"), STOPPED)
+    assert attend(session, stdout=stdout) == 130
+    assert os.read(reading, 100) == b"bye"
+    os.close(reading)
 
 
 def test_the_same_signal_twice_in_a_moment_is_one_request() -> None:
