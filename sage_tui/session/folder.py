@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +44,8 @@ class SessionFolder:
     def _make(self, name: str) -> Path:
         for folder in reversed((self._sessions, *self._sessions.parents)):
             if not folder.is_dir():
-                folder.mkdir(0o700, exist_ok=True)
+                _make_folder(folder)
+        _check_links(self._sessions)
         for number in range(1, _SUFFIXES):
             path = self._sessions / (name if number == 1 else f"{name}_{number}")
             try:
@@ -84,6 +87,25 @@ class SessionFolder:
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(0o700, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder") from None
+
+
+def _check_links(sessions: Path) -> None:
+    """Refuse to follow a link to where sessions are kept, unless it is ours: the root may be open to others.
+
+    Raises:
+        PermissionError: somebody else made it.
+    """
+    for folder in (sessions, *sessions.parents[:2]):
+        found = folder.lstat()
+        if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+            raise PermissionError(errno.EPERM, f"{folder} is a link of somebody else's")
 
 
 def _prunable(path: Path) -> bool:

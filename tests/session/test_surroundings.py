@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 import sys
 import threading
@@ -77,6 +79,36 @@ def test_the_folder_is_where_sage_has_it_private_and_marked(tmp_path: Path) -> N
     assert stat.S_IMODE((first.path / MARKER).stat().st_mode) == 0o600
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("linked", ["", "logs", "logs/jobmanager"])
+def test_a_link_to_the_sessions_is_followed_only_if_it_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: str
+) -> None:
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "root" / ".sage" / linked
+    elsewhere.mkdir()
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    ours = SessionFolder(tmp_path / "root", {}, 1_700_000_000.0)
+    assert ours.trouble is None
+    assert ours.path.resolve().is_relative_to(elsewhere)
+    if os.geteuid() == 0:  # whose links count as everybody's own
+        os.chown(link, 12345, 12345, follow_symlinks=False)
+    monkeypatch.setattr("os.geteuid", lambda: 54321)
+    refused = SessionFolder(tmp_path / "root", {}, 1_700_000_001.0)
+    assert "is a link of somebody else's" in (refused.trouble or "")
+    assert not refused.path.resolve().is_relative_to(tmp_path / "elsewhere")
+    for folder in (ours, refused):
+        folder.close()
+        shutil.rmtree(folder.path)
+
+
+def test_a_root_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = SessionFolder(tmp_path / "file", {}, 1_700_000_000.0)
+    assert "is no folder" in (folder.trouble or "")
+    folder.close()
+    shutil.rmtree(folder.path)
 
 
 def test_the_root_is_the_project_or_the_home() -> None:
