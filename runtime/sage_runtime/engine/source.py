@@ -44,9 +44,9 @@ def _pull(execute: Callable[[], Any], send: Send, attention: list[bool], count: 
         for given in range(count):
             value = execute()
             if type(value) is not known:
-                if value is None or isinstance(value, EndOfStream):
+                known = type(value)  # never `isinstance`, which asks a record for its `__class__`
+                if value is None or issubclass(known, EndOfStream):
                     return given, value
-                known = type(value)
             if attention:
                 return given, value
             lane.append(value)
@@ -168,7 +168,7 @@ class SourceReplica(Replica):
         given, value = _pull(self.execute, send, self.attention, 1)
         meter.records_out += given
         duration = clock() - began
-        if given or not (value is None or isinstance(value, _Raised | EndOfStream)):
+        if given or not (value is None or issubclass(type(value), _Raised | EndOfStream)):
             meter.latency.add(duration)
         if tap is not None and seen:
             tap.offer("out", seen[0], meter.records_out)
@@ -187,10 +187,11 @@ class SourceReplica(Replica):
 
     def _look_at(self, value: Any, duration: float) -> bool:
         """Deal with what is no ordinary record, or came while attention was asked; false if it ends the stream."""
-        if isinstance(value, _Raised):
+        kind = type(value)
+        if kind is _Raised:
             ends = self.spec.stop_iteration_ends or self.spec.values is not None
             return False if ends and isinstance(value.error, StopIteration) else self._raised(value.error)
-        if isinstance(value, EndOfStream):
+        if issubclass(kind, EndOfStream):
             return False
         if value is None:
             if self.spec.values is None:
