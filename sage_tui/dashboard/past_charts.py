@@ -18,6 +18,9 @@ SPANS: tuple[tuple[Span, str, float], ...] = (
 )
 """How far back charts go: name, words, seconds (0: to the run's beginning)."""
 
+LONGEST_NAME = 16
+"""Characters of an operator's name in a title."""
+
 EARLIER = 4
 """Earlier runs that a chart reaches back over at most."""
 
@@ -77,7 +80,8 @@ class PastCharts:
 
 
 def _piece(started: float, chart: Chart) -> Piece:
-    return Piece(started + chart.end - len(chart.points) * chart.step, chart.step, chart.points)
+    points = chart.points if chart.under_way is None else (*chart.points, chart.under_way)
+    return Piece(started + chart.end - len(chart.points) * chart.step, chart.step, points)
 
 
 def _stack(
@@ -85,32 +89,48 @@ def _stack(
 ) -> Stack:
     run = view.shown
     seconds = next(seconds for name, _, seconds in SPANS if name == span)
-    end = run.started + charts.rate.end
+    end = run.started + (charts.rate.end if charts.rate.under_way is None else max(charts.rate.end, run.elapsed))
     begin = end - seconds if seconds else run.started
     all_charts = [*((summary.started, past) for summary, past in earlier), (run.started, charts)]
     service = any(one.key == key for pipeline in run.pipelines for one in pipeline.services)
+    titles = _titles(key, service, charts.slowest)
     plots: tuple[Plot, ...] = (
         Plot(
-            "calls/s" if service else "records/s",
+            titles[0],
             tuple(_piece(started, past.rate) for started, past in all_charts),
             fmt.rate,
             "good",
             mean=True,
         ),
-        Plot("latency p95", tuple(_piece(started, past.p95) for started, past in all_charts), _duration, "accent"),
+        Plot(titles[1], tuple(_piece(started, past.p95) for started, past in all_charts), _duration, "accent"),
         Plot(
-            "waiting calls" if service else "queue",
+            titles[2],
             tuple(_piece(started, past.queue) for started, past in all_charts),
             fmt.count,
             "source-1",
         ),
     )
     if key is None:
-        plots = tuple(plot for plot in plots if plot.title != "latency p95" or any(plot.values()))
+        plots = tuple(plot for plot in plots if plot.title != titles[1] or any(plot.values()))
     if charts.busy.points and not service:
         plots = (*plots, *_shares(charts, run.started))
     words = (f"{fmt.elapsed(end - begin)} ago" if seconds else fmt.clock(begin), "now" if _goes_on(view) else "end")
-    return Stack(plots, tuple(_marks(view, begin, max(end, begin + 1))), begin, max(end, begin + 1), words)
+    marks = [
+        *_begun(view),
+        *_failed(view, key),
+        *(mark for started, past in all_charts for mark in _seen(started, past)),
+    ]
+    end = max(end, begin + 1)
+    return Stack(plots, tuple(mark for mark in marks if begin <= mark.t <= end), begin, end, words)
+
+
+def _titles(key: str | None, service: bool, slowest: str | None) -> tuple[str, str, str]:
+    if service:
+        return "calls/s", "latency p95", "waiting calls"
+    if key is not None:
+        return "records/s", "latency p95", "queue"
+    name = "operator" if slowest is None else fmt.cut(fmt.clean(slowest), LONGEST_NAME)
+    return "records/s of all sources", f"p95 of the slowest: {name}", "queued in all operators"
 
 
 def _shares(charts: Charts, started: float) -> list[Plot]:
@@ -128,15 +148,22 @@ def _duration(seconds: float) -> str:
     return fmt.duration(seconds) if seconds > 0 else "0"
 
 
-def _marks(view: SessionView, begin: float, end: float) -> list[Mark]:
-    """Where runs began, and where failures were first and last seen."""
-    marks = [
-        Mark(run.started, "▲", "accent", line=True, words=f"▲ run {run.run}")
-        for run in view.runs
-        if run.run > 1 and begin <= run.started <= end
-    ]
-    for failure in view.shown.failures:
-        marks += (
-            Mark(t, "✗", "bad", words="✗ failures") for t in (failure.first_t, failure.last_t) if begin <= t <= end
-        )
-    return marks
+def _begun(view: SessionView) -> list[Mark]:
+    """Where runs began."""
+    return [Mark(run.started, "▲", "accent", line=True, words=f"▲ run {run.run}") for run in view.runs if run.run > 1]
+
+
+def _failed(view: SessionView, key: str | None) -> list[Mark]:
+    """Where failures of the run, or of a part of it, were first and last seen: to the moment, and at once."""
+    groups = [group for group in view.shown.failures if key in (None, f"{group.pipeline}/{group.source}")]
+    return [_failure(t) for group in groups for t in (group.first_t, group.last_t)]
+
+
+def _seen(started: float, charts: Charts) -> list[Mark]:
+    """Where there were failures in between, as far as the bins can tell."""
+    piece = _piece(started, charts.errors)
+    return [_failure(piece.begin + (i + 0.5) * piece.step) for i, count in enumerate(piece.points) if count > 0]
+
+
+def _failure(t: float) -> Mark:
+    return Mark(t, "✗", "bad", words="✗ failures")

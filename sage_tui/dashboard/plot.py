@@ -116,8 +116,13 @@ def _title(plot: Plot, width: int) -> list[Span]:
     values = plot.values()
     spans = [span(f" {plot.title}", max(LABELS, len(plot.title) + 3), "strong")]
     if values:
+        room = width - fmt.cell_len(spans[0].text)
         for name, value in (("now", values[-1]), ("peak", max(values)), ("mean", _mean(values))):
-            spans += (Span(f"{name} ", "muted"), Span(f"{plot.number(value):<9}", plot.look if name == "now" else ""))
+            number = f"{plot.number(value):<9}"
+            if room < len(name) + 1 + len(number.rstrip()):
+                break  # a figure is there whole or not at all
+            room -= len(name) + 1 + len(number)
+            spans += (Span(f"{name} ", "muted"), Span(number, plot.look if name == "now" else ""))
     else:
         spans.append(Span("nothing yet", "muted"))
     return crop(spans, 0, width)
@@ -129,7 +134,7 @@ def _bars(plot: Plot, stack: Stack, width: int, rows: int) -> list[list[Span]]:
     levels = [None if value is None else _level(value / top, rows) for value in values]
     ruled = {_column(mark.t, stack, width) for mark in stack.marks if mark.line}
     labels = {0: top, rows - 1: 0.0}
-    if rows >= 5:
+    if rows >= 5 and (plot.number is not fmt.count or (top / 2).is_integer()):
         labels[rows // 2] = top / 2
     lines = []
     for row in range(rows):

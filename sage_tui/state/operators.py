@@ -35,6 +35,7 @@ class OperatorState:
         "pipeline",
         "pressed",
         "pressure",
+        "recent",
         "services",
         "stats",
     )
@@ -50,6 +51,8 @@ class OperatorState:
         self.failures = 0
         self.pressure = 0
         self.pressed = False
+        self.recent = 0.0
+        """The 95th percentile of the last second, with the stats that end it, else 0."""
         self._view: OperatorView | None = None
         self._dirty = True
         self._second = -1.0
@@ -89,7 +92,7 @@ class OperatorState:
             self.past.rate.add(begin_in, time, gained_in)
         else:
             self.past.rate.add(begin_out, time, gained_out)
-        self.past.note(time, stats.queue, stats.latency)
+        self.recent = self.past.note(time, stats.queue, stats.latency)
         self.past.fail(time, self.errors)
         self.past.spend(time, stats.busy, stats.waiting, stats.blocked)
         self._feel_pressure(stats, upstream_blocked)

@@ -35,6 +35,7 @@ from sage_tui.state.failures import FailureLog
 from sage_tui.state.operators import ENDED
 from sage_tui.state.pipelines import SOURCES, PipelineState
 from sage_tui.state.series import Past, Span
+from sage_tui.state.slowest import Slowest
 from sage_tui.state.sound import event_from_json, event_to_json, finite, seconds, text, total, whole
 from sage_tui.state.views import Bottleneck, Charts, PipelineView, RunView
 
@@ -86,6 +87,7 @@ class RunState:
         self.prompt: str | None = None
         self.prompts = 0
         self.past = Past()
+        self.slowest = Slowest()
         self._second = 0
         self._view: RunView | None = None
         self._changed = True
@@ -148,6 +150,10 @@ class RunState:
         gained = pipeline.apply_operator(event, time)
         if gained is not None:
             self.past.rate.add(gained[0], time, gained[1])
+        operator = pipeline.operators.get(event.operator)
+        if operator is not None and operator.recent > 0 and operator.info.kind not in SOURCES:
+            self.past.p95.note(time, operator.recent)  # sources set their own pace
+            self.slowest.note(time, event.operator, operator.recent)
         if int(time) > self._second:
             self._second = int(time)
             self.past.queue.note(time, self.in_flight)
@@ -173,7 +179,7 @@ class RunState:
         position = self.lines["failure"]
         self.lines["failure"] += 1
         self.failures.add(event, position)
-        self._blame(event.kind, event.pipeline, event.source, 1)
+        self._blame(event.kind, event.pipeline, event.source, 1, time)
 
     def _left_out(self, event: LeftOut, time: float) -> None:
         count = total(event.count)
@@ -181,9 +187,10 @@ class RunState:
         if event.what == "failure":
             group = self.failures.leave_out(event)
             if group is not None:
-                self._blame(group.kind, group.pipeline, group.source, count)
+                self._blame(group.kind, group.pipeline, group.source, count, time)
 
-    def _blame(self, kind: str, pipeline_id: str | None, source: str | None, count: int) -> None:
+    def _blame(self, kind: str, pipeline_id: str | None, source: str | None, count: int, time: float) -> None:
+        self.past.failed.add(time, time, count)
         if kind in ("script", "worker"):
             self.faults += count
         elif kind == "operator" and pipeline_id in self.pipelines:
@@ -294,7 +301,7 @@ class RunState:
         """
         time = math.inf if self.finished is not None else self.clock.at(now)
         if key is None:
-            return self.past.charts(span, time)
+            return replace(self.past.charts(span, time), slowest=self.slowest.name(time))
         key, _, method = key.partition("\0")
         for pipeline in self.pipelines.values():
             name = key.removeprefix(f"{pipeline.id}/")
@@ -343,6 +350,7 @@ class RunState:
             "prompts": self.prompts,
             "past": self.past.to_json(),
             "second": self._second,
+            "slowest": self.slowest.to_json(),
         }
 
     @classmethod
@@ -383,6 +391,8 @@ class RunState:
         state.unknown_events, state.prompts = whole(data["unknown_events"]), whole(data["prompts"])
         state.prompt = None if data["prompt"] is None else text(data["prompt"])
         state.past, state._second = Past.from_json(data["past"]), whole(data["second"])
+        if "slowest" in data:  # recordings made before it was noted
+            state.slowest = Slowest.from_json(data["slowest"])
         return state
 
 

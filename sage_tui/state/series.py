@@ -193,6 +193,17 @@ class Series:
             return tuple(kept)
         return tuple(value / self.step for value in kept)
 
+    def under_way(self, now: float) -> float | None:
+        """The bin that is not complete at `now`, if it is a wide one and has begun a while ago; as in `points`."""
+        bin_ = int(max(0.0, now - BEHIND) / self.step) if self.step > 1.0 and not math.isinf(now) else -1
+        so_far = now - BEHIND - bin_ * self.step
+        if bin_ < self.first or so_far < 1.0:
+            return None
+        if bin_ - self.first >= len(self.values):
+            return self.values[-1] if self.kind == "gauge" and self.values else 0.0
+        value = self.values[bin_ - self.first]
+        return value / so_far if self.kind == "sum" else value
+
     def to_json(self) -> dict[str, Any]:
         """The series as plain data."""
         return {"first": self.first, "step": self.step, "values": list(self.values)}
@@ -252,19 +263,25 @@ class Past:
         self.rate = Track("sum")
         self.queue = Track("gauge")
         self.p95 = Track("peak")
-        self.failed = Series(120, 1.0, "sum", rolling=False)
+        self.failed = Track("sum")
         self.shares = tuple(Series(60, 1.0, "gauge", rolling=True) for _ in range(3))
         self._failed = 0
         self._second = 0
         self._base = Latency()
 
-    def note(self, time: float, queue: int, latency: Latency) -> None:
-        """Take the depth of the queue and the cumulative distribution at `time` in."""
+    def note(self, time: float, queue: int, latency: Latency) -> float:
+        """Take the depth of the queue and the cumulative distribution at `time` in.
+
+        Returns:
+            Once a second, the 95th percentile of what was timed since the last time, else 0.
+        """
         self.queue.note(time, queue)
-        if int(time) > self._second:
-            gained = since(latency, self._base)
-            self.p95.note(time, gained.p95)
-            self._second, self._base = int(time), latency
+        if int(time) <= self._second:
+            return 0.0
+        gained = since(latency, self._base)
+        self.p95.note(time, gained.p95)
+        self._second, self._base = int(time), latency
+        return gained.p95
 
     def fail(self, time: float, total: int) -> None:
         """Take the number of failures until `time` in."""
@@ -279,13 +296,12 @@ class Past:
 
     def charts(self, span: Span, now: float) -> Charts:
         """The charts over a span of time that ends at `now` (infinity: at the last bin)."""
-        rate, queue, p95 = (_chart(getattr(track, span), now) for track in (self.rate, self.queue, self.p95))
-        if span == "whole":
-            return Charts(rate, queue, p95, errors=_chart(self.failed, now))
+        tracks = (self.rate, self.queue, self.p95, self.failed)
+        rate, queue, p95, errors = (_chart(getattr(track, span), now) for track in tracks)
         if span == "minute":
             busy, waiting, blocked = (_chart(series, now) for series in self.shares)
-            return Charts(rate, queue, p95, busy=busy, waiting=waiting, blocked=blocked)
-        return Charts(rate, queue, p95)
+            return Charts(rate, queue, p95, errors, busy, waiting, blocked)
+        return Charts(rate, queue, p95, errors)
 
     def to_json(self) -> dict[str, Any]:
         """The past as plain data."""
@@ -295,7 +311,8 @@ class Past:
             "p95": self.p95.to_json(),
             "second": self._second,
             "base": latency_to_json(self._base),
-            "failed": [self._failed, self.failed.to_json()],
+            "failed": [self._failed, self.failed.whole.to_json()],
+            "failed_lately": [self.failed.minute.to_json(), self.failed.five_minutes.to_json()],
             "shares": [series.to_json() for series in self.shares],
         }
 
@@ -309,9 +326,12 @@ class Past:
         past._second, past._base = whole(data["second"]), latency_from_json(data["base"])
         if "failed" in data:  # recordings made before they were noted
             past._failed = whole(data["failed"][0])
-            past.failed.restore(data["failed"][1])
+            past.failed.whole.restore(data["failed"][1])
             for series, part in zip(past.shares, data["shares"], strict=True):
                 series.restore(part)
+        lately = data.get("failed_lately", ())
+        for series, part in zip((past.failed.minute, past.failed.five_minutes), lately, strict=False):
+            series.restore(part)
         return past
 
 
@@ -367,4 +387,4 @@ class Ages:
 def _chart(series: Series, now: float) -> Chart:
     points = series.points(now)
     end = series.first + len(series.values) if math.isinf(now) else int(max(0.0, now - BEHIND) / series.step)
-    return Chart(series.step, end * series.step, points)
+    return Chart(series.step, end * series.step, points, None if series.rolling else series.under_way(now))

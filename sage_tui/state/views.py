@@ -206,12 +206,14 @@ class RunSummary(Frozen):
 class Chart(Frozen):
     """One quantity over time, oldest first: `step` seconds between `points`, the last of them at `end`.
 
-    Times are seconds since the run's first event.
+    Times are seconds since the run's first event. `under_way` is the point of the step that begins at `end`, as far as
+    it has come; None while that is little, or as good as nothing is missing without it.
     """
 
     step: float
     end: float
     points: tuple[float, ...]
+    under_way: float | None = None
 
 
 NO_CHART = Chart(1.0, 0.0, ())
@@ -222,8 +224,10 @@ class Charts(Frozen):
     """The past of an operator, a service or the whole run, over the last minute, five minutes or the run.
 
     `rate` is records or calls a second, `queue` the deepest queue (of callers that wait, for a service) and `p95` the
-    95th percentile in seconds of what was timed in each step. `errors` is failures a second, known for the whole run
-    only; `busy`, `waiting` and `blocked` are an operator's shares of time, known for the last minute only.
+    95th percentile in seconds of what was timed in each step, `errors` failures a second. Of the whole run these are
+    the records out of all sources, those in all queues, and the 95th percentile of whichever operator but the sources
+    was slowest in each step; `slowest` is the id of the one that was so in the last. `busy`, `waiting` and `blocked`
+    are an operator's shares of time, known for the last minute only.
     """
 
     rate: Chart
@@ -233,6 +237,7 @@ class Charts(Frozen):
     busy: Chart = NO_CHART
     waiting: Chart = NO_CHART
     blocked: Chart = NO_CHART
+    slowest: str | None = None
 
 
 class SessionView(Frozen):

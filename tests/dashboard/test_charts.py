@@ -124,6 +124,26 @@ def test_reloads_and_failures_are_marked() -> None:
     assert [(mark.glyph, mark.t) for mark in shown.marks] == [("▲", NOON), ("✗", NOON), ("✗", NOON + 3)]
 
 
+def test_failures_are_marked_in_the_part_where_they_happened_and_in_every_run() -> None:
+    session = charted_session()
+    for run, begin in ((2, 40), (3, 10)):
+        errors = Chart(1.0, 60.0 if run == 2 else 35.0, tuple(float(second == begin) for second in range(35)))
+        for key in (None, "qa/Retriever", "qa/Reranker"):
+            known = session.past[run, key, "five_minutes"]
+            silent = replace(errors, points=(0.0,) * 35)
+            session.past[run, key, "five_minutes"] = replace(known, errors=silent if key == "qa/Reranker" else errors)
+    past = PastCharts(session, lambda task: task())
+    failed = {}
+    for key in (None, "qa/Retriever", "qa/Reranker"):
+        past.stack(session.view, key, "five_minutes")
+        shown = past.stack(session.view, key, "five_minutes")
+        assert shown is not None
+        failed[key] = {mark.t - NOON for mark in shown.marks if mark.glyph == "✗"}
+    assert failed["qa/Reranker"] == set()
+    assert failed["qa/Retriever"] >= {10.5}
+    assert failed[None] >= {10.5, 0.0, 3.0}
+
+
 def test_how_an_operator_spends_its_time_is_charted_for_the_last_minute() -> None:
     session = charted_session()
     key = "qa/Retriever"
@@ -176,7 +196,7 @@ async def test_the_picture_is_copied_as_text() -> None:
         await dashboard.press("c")
         screen = dashboard.app.screen
         assert isinstance(screen, ChartsScreen)
-        assert "latency p95" in (screen.charts.copied() or "")
+        assert "p95 of the slowest: Retriever" in (screen.charts.copied() or "")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sage_tui.state.clock import LONGEST, RunClock
-from sage_tui.state.series import Meter, Past, Series, Track
+from sage_tui.state.series import BEHIND, Meter, Past, Series, Track
 
 # --- meters ----------------------------------------------------------------------------------------------------------
 
@@ -156,6 +156,17 @@ def test_a_track_has_a_minute_five_minutes_and_the_run() -> None:
         assert len(points) <= size
         assert points == pytest.approx([7] * len(points))
     assert track.whole.step == 16.0
+
+
+def test_a_wide_bin_is_known_a_second_after_it_began() -> None:
+    series = Series(2, 1.0, "sum", rolling=False)
+    series.add(0.0, 8.0, 80)
+    series.add(8.0, 9.5, 15)
+    assert series.step == 8.0
+    assert series.under_way(8.9 + BEHIND) is None
+    assert series.under_way(9.5 + BEHIND) == 10
+    assert series.under_way(23.0 + BEHIND) == 0
+    assert series.under_way(math.inf) is None
 
 
 def test_charts_end_where_their_last_point_does() -> None:

@@ -162,6 +162,8 @@ def charted_session() -> FakeSession:
         session.past[3, key, "minute"] = charts(1.0, 35.0, 35, level=level, late=0.3)
         session.past[3, key, "five_minutes"] = charts(5.0, 35.0, 7, level=level, late=0.3)
         session.past[3, key, "whole"] = charts(1.0, 35.0, 35, level=level, late=0.3)
+    for run, span in ((3, "minute"), (3, "five_minutes"), (3, "whole")):
+        session.past[run, None, span] = replace(session.past[run, None, span], slowest="Retriever")
     return session
 
 
