@@ -47,6 +47,7 @@ from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.dashboard.screens.service import ServiceScreen
 from sage_tui.dashboard.screens.trace import step_detail
 from sage_tui.dashboard.sources import SourceColours
+from sage_tui.dashboard.suspending import Suspending
 from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
 from sage_tui.dashboard.toasts import Toasts
 from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
@@ -145,18 +146,14 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 loop.add_signal_handler(signum, self._told_to_end, signum)
             loop.add_signal_handler(signal.SIGHUP, self._hung_up)
-        self.app_resume_signal.subscribe(self, self._resumed)
+            if self._driver is not None and self._driver.can_suspend:
+                Suspending(self._driver, lambda: self.session.signal(signal.SIGTSTP), self._resumed)
         self.call_after_refresh(self._begin)
 
-    def action_suspend_process(self) -> None:
-        """Give the terminal back and stop, the run with us."""
-        if self._driver is not None and self._driver.can_suspend:
-            self.session.signal(signal.SIGTSTP)
-        super().action_suspend_process()
-
-    def _resumed(self, _: object) -> None:
+    def _resumed(self) -> None:
         """The terminal is ours again, and empty: have the run go on, and draw everything."""
         self.session.signal(signal.SIGCONT)
+        self._take_resizes_in_turn()
         self.refresh(layout=True)
 
     def _take_resizes_in_turn(self) -> None:

@@ -114,7 +114,7 @@ def test_suspended_it_stops_the_run_and_goes_on_with_it(tmp_path: Path) -> None:
         pids = processes(script)
         terminal.press("ctrl+z")
         eventually(lambda: all(map(is_stopped, pids)), "the stop of all its processes")
-        assert terminal.modes_left() == {}
+        eventually(lambda: terminal.modes_left() == {}, "the last of what it wrote")
         seen = len(terminal.raw)
         terminal.process.send_signal(signal.SIGCONT)
         eventually(lambda: not any(map(is_stopped, pids)), "their going on")
@@ -124,6 +124,37 @@ def test_suspended_it_stops_the_run_and_goes_on_with_it(tmp_path: Path) -> None:
         )
         terminal.press("q")
         assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_a_stop_from_outside_stops_the_run_too(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        terminal.wait_for("tick 2")
+        pids = processes(script)
+        terminal.process.send_signal(signal.SIGTSTP)
+        eventually(lambda: all(map(is_stopped, pids)), "the stop of all its processes")
+        eventually(lambda: terminal.modes_left() == {}, "the last of what it wrote")
+        terminal.process.send_signal(signal.SIGCONT)
+        eventually(lambda: not any(map(is_stopped, pids)), "their going on")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
+def test_stopped_without_being_asked_it_takes_the_terminal_anew_and_gives_it_back(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script) as terminal:
+        at_rest = terminal.line_modes()
+        terminal.wait_for("tick 2")
+        terminal.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: is_stopped(terminal.process.pid), "its stop")
+        seen = len(terminal.raw)
+        terminal.process.send_signal(signal.SIGCONT)
+        eventually(lambda: b"\x1b[?1049h" in terminal.raw[seen:], "the terminal's being taken anew")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.line_modes() == at_rest
         assert_clean(terminal, script)
 
 

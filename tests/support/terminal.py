@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import pty
@@ -13,7 +14,9 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -47,10 +50,43 @@ _ON_AT_REST = {7, 25}
 """Modes that a terminal has on by itself: wrapping and the cursor."""
 
 
+_COPY = re.compile(rb"\x1b\]52;c;([^\x07\x1b]*)(?:\x07|\x1b\\)")
+"""OSC 52: a text for the terminal's clipboard."""
+
+_ASKS_FOR_FRAMES = b"\x1b[?2026$p"
+_HAS_FRAMES = b"\x1b[?2026;2$y"
+_FRAME_BEGINS, _FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
+"""Synchronized output: what is asked, what is answered, and what lies around each frame then."""
+
+GLANCE = 0.05
+"""Seconds between two looks at what changes elsewhere than on the screen."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a terminal shows: its lines, and the pieces of them that lie on another background than most of it."""
+
+    text: str
+    lit: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the screen, from the top."""
+        return self.text.split("\n")
+
+    def place(self, text: str) -> tuple[int, int]:
+        """The column and the line, both from 0, of the first place where a text is shown."""
+        for y, line in enumerate(self.lines):
+            if text in line:
+                return line.index(text), y
+        raise AssertionError(f"not on the screen: {text!r}\n{self.text}")
+
+
 class Terminal:
     """A command in a pseudo-terminal of `size` (columns, lines).
 
-    A thread reads what the command writes and keeps the screen; the test's thread waits for what it should show.
+    A thread reads what the command writes and keeps the screen; the test's thread waits for what it should show. Like
+    most terminals it has synchronized output, so whoever waits sees whole frames.
     """
 
     def __init__(self, *command: str | Path, size: tuple[int, int] = (80, 24), cwd: Path, **changes: str) -> None:
@@ -58,6 +94,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
         self._raw = bytearray()
+        self._answered = False
         self._master, slave = pty.openpty()
         self._set_size(size)
         self.process = subprocess.Popen(
@@ -96,13 +133,39 @@ class Terminal:
             with self._changed:
                 self._raw += data
                 self._stream.feed(data)
-                self._changed.notify_all()
+                if not self._answered and _ASKS_FOR_FRAMES in self._raw:
+                    self._answered = True
+                    os.write(self._master, _HAS_FRAMES)
+                if self._whole():
+                    self._changed.notify_all()
+
+    def _whole(self) -> bool:
+        """Whether no frame has begun that has not ended: half of one may show things at two places."""
+        return self._raw.rfind(_FRAME_BEGINS) <= self._raw.rfind(_FRAME_ENDS)
 
     @property
     def text(self) -> str:
         """What the screen shows, a line each."""
         with self._changed:
             return "\n".join(self._screen.display)
+
+    @property
+    def picture(self) -> Picture:
+        """What the screen shows, with what is set off on it."""
+        with self._changed:
+            text, cells = self.text, [self._row(y) for y in range(self._screen.lines)]
+        ground = Counter(back for row in cells for _, back in row).most_common(1)[0][0]
+        return Picture(text, tuple(piece for row in cells for piece in _pieces(row, ground)))
+
+    def _row(self, y: int) -> list[tuple[str, str]]:
+        """The characters of a line, each with what it lies on."""
+        cells = (self._screen.buffer[y][x] for x in range(self._screen.columns))
+        return [(cell.data, cell.fg if cell.reverse else cell.bg) for cell in cells]
+
+    @property
+    def copies(self) -> list[str]:
+        """The texts that were sent to the terminal's clipboard."""
+        return [base64.b64decode(data).decode() for data in _COPY.findall(self.raw)]
 
     @property
     def raw(self) -> bytes:
@@ -116,18 +179,45 @@ class Terminal:
         with self._changed:
             while True:
                 shown = "\n".join(self._screen.display)
-                if wanted in shown if isinstance(wanted, str) else wanted(shown):
+                if self._whole() and (wanted in shown if isinstance(wanted, str) else wanted(shown)):
                     return shown
                 rest = deadline - time.monotonic()
                 assert rest > 0, f"not on the screen within {patience} s: {wanted!r}\n{shown}"
                 assert self.process.poll() is None or self._reader.is_alive(), f"ended without {wanted!r}\n{shown}"
                 self._changed.wait(min(rest, 1.0))
 
+    def wait_until(self, condition: Callable[[Terminal], bool], what: str, patience: float = PATIENCE) -> None:
+        """Wait until a condition holds of the terminal, or of what the command does elsewhere."""
+        deadline = time.monotonic() + patience
+        with self._changed:
+            while not (self._whole() and condition(self)):
+                assert time.monotonic() < deadline, f"{what} has not come within {patience} s\n{self.text}"
+                assert self.process.poll() is None or self._reader.is_alive(), f"ended without {what}\n{self.text}"
+                self._changed.wait(GLANCE)
+
+    def holds(self, condition: Callable[[Terminal], bool]) -> bool:
+        """Whether a condition holds now, or of the frame that is just being drawn."""
+        with self._changed:
+            assert self._changed.wait_for(self._whole, PATIENCE), f"a frame without an end\n{self.text}"
+            return condition(self)
+
     def press(self, *keys: str) -> None:
         """Type keys: names such as `enter` and `ctrl+q`, or characters."""
         for key in keys:
             text = chr(ord(key[5:]) & 0x1F) if key.startswith("ctrl+") else KEYS.get(key, key)
             os.write(self._master, text.encode())
+
+    def click(self, x: int, y: int) -> None:
+        """Press and let go the mouse's button over a cell, counted from 0."""
+        self.press(_mouse(0, x, y), _mouse(0, x, y, up=True))
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press the mouse's button over one cell and let go over another."""
+        self.press(_mouse(0, *start), _mouse(32, *end), _mouse(0, *end, up=True))
+
+    def wheel(self, x: int, y: int, *, up: bool) -> None:
+        """Turn the mouse's wheel over a cell by a notch."""
+        self.press(_mouse(64 if up else 65, x, y))
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the terminal another size; the command gets its SIGWINCH."""
@@ -153,6 +243,11 @@ class Terminal:
         self._reader.join(PATIENCE)
         return status
 
+    def line_modes(self) -> tuple[int, int, int]:
+        """How the terminal takes input, gives output and edits lines (`termios`' flags)."""
+        iflag, oflag, _, lflag, *_ = termios.tcgetattr(self._master)
+        return iflag, oflag, lflag
+
     def modes_left(self) -> dict[int, bool]:
         """The private modes that are not as a terminal has them at rest: mode to whether it is on."""
         modes: dict[int, bool] = {}
@@ -160,3 +255,21 @@ class Terminal:
             for number in numbers.split(b";"):
                 modes[int(number)] = state == b"h"
         return {mode: on for mode, on in modes.items() if on != (mode in _ON_AT_REST)}
+
+
+def _mouse(button: int, x: int, y: int, *, up: bool = False) -> str:
+    """What a terminal sends for the mouse (SGR encoding)."""
+    return f"\x1b[<{button};{x + 1};{y + 1}{'m' if up else 'M'}"
+
+
+def _pieces(row: list[tuple[str, str]], ground: str) -> Iterator[str]:
+    """The pieces of a line that lie on something else than `ground`."""
+    piece, on = "", ground
+    for character, back in row:
+        if back != on:
+            if on != ground:
+                yield piece
+            piece, on = "", back
+        piece += character
+    if on != ground:
+        yield piece
