@@ -37,6 +37,9 @@ LIVELY = 2.0
 HEARTBEAT = 0.5
 """Seconds between two frames at most while nothing changes."""
 
+UNPAINTED = 0.5
+"""Seconds after which a frame that nobody has told to be painted is taken for that."""
+
 
 def terminal_takes_more() -> bool:
     """Whether the terminal has taken what was drawn.
@@ -83,7 +86,7 @@ class Feed:
     def tick(self) -> None:
         """Show the session as it is now."""
         if self._interval > 0 and not self._ready():
-            self._timer = self._app.set_timer(self._interval, self.tick)
+            self._wait(self._interval, self.tick)
             return
         now = self._clock()
         view = self.held if self.held is not None else self._session.snapshot()
@@ -97,13 +100,14 @@ class Feed:
             view = settled
         alone = now - self._stirred >= LIVELY
         if view is shown and alone and now - self._began < HEARTBEAT:
-            self._timer = self._app.set_timer(self._interval, self.tick)
+            self._wait(self._interval, self.tick)
             return
         if shown is None or view.shown.pipelines is not shown.shown.pipelines:
             self._figures_at = now
         self._began, self._shown = now, view
         self._least = max(self._interval, CALM) if as_before and alone else self._interval
         self._deliver(view)
+        self._wait(UNPAINTED, self._painted)  # a screen that is closed now takes with it what was to be called
         self._app.call_after_refresh(self._painted)
 
     def stir(self) -> None:
@@ -121,7 +125,13 @@ class Feed:
     def _painted(self) -> None:
         if self._interval <= 0:  # stopped while the frame was drawn
             return
-        self._timer = self._app.set_timer(self.delay(self._clock() - self._began), self.tick)
+        self._wait(self.delay(self._clock() - self._began), self.tick)
+
+    def _wait(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Have this called then, and nothing else before."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self._app.set_timer(seconds, callback)
 
     def delay(self, cost: float) -> float:
         """The seconds to wait after a frame that took `cost` seconds."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from support.showing import FakeSession, hello_pipeline, run_view, session_view
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.feed import CALM, FIGURES, HEARTBEAT, INTERVAL, LIVELY, Feed
+from sage_tui.dashboard.feed import CALM, FIGURES, HEARTBEAT, INTERVAL, LIVELY, SLOWEST, UNPAINTED, Feed
 from sage_tui.state.views import SessionView
 
 
@@ -18,9 +19,12 @@ class Timers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.due: tuple[float, Callable[[], None]] = 0.0, lambda: None
+        self.closing = False
+        """The screen is closed before it is painted: Textual forgets what was to be called then."""
 
     def call_after_refresh(self, callback: Callable[[], None]) -> None:
-        callback()
+        if not self.closing:
+            callback()
 
     def set_timer(self, delay: float, callback: Callable[[], None]) -> None:
         self.due = self._clock() + delay, callback
@@ -47,6 +51,7 @@ class Frames:
         end, before = self.now + seconds, len(self.delivered)
         while self.timers.due[0] <= end:
             self.now, tick = self.timers.due
+            self.timers.due = math.inf, tick
             tick()
         self.now = end
         return [view for _, view in self.delivered[before:]]
@@ -123,6 +128,17 @@ def test_a_terminal_that_has_not_taken_the_last_frame_gets_no_other_and_then_the
         assert not frames.wait(1.0)
     frames.slow = False
     assert [view.shown.seq for view in frames.wait(INTERVAL)] == [30_000]
+
+
+def test_a_screen_that_is_closed_before_it_is_painted_ends_nothing() -> None:
+    frames = Frames()
+    frames.wait(LIVELY)
+    frames.timers.closing = True
+    frames.count(1)
+    assert frames.wait(INTERVAL * 1.5)
+    frames.timers.closing = False
+    frames.count(2)
+    assert frames.wait(UNPAINTED + SLOWEST)[-1].shown.pipelines[0].operators[0].records_out == 2
 
 
 def test_without_an_interval_every_tick_shows_all_there_is() -> None:
