@@ -67,10 +67,10 @@ class DetailScreen(ModalScreen[None]):
         self.detail = detail
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
+        # the facts scroll with the rest, to which they would leave little room on a small screen
+        with Vertical(classes="box"), VerticalScroll(can_focus=True):
             yield Static(id="facts", markup=False)
-            with VerticalScroll(can_focus=True):
-                yield Static(id="sections", markup=False)
+            yield Static(id="sections", markup=False)
 
     def on_mount(self) -> None:
         self.show_detail(self.detail)

@@ -93,8 +93,9 @@ class RunsPane(Pane):
 
     def show_view(self, view: SessionView) -> None:
         rows: dict[int, RunRow] = {}
+        shown = self.base() if self.marked is None else self.marked
         for run in reversed(view.runs):
-            row, old = RunRow(run, run.run == self.base()), self._rows.get(run.run)
+            row, old = RunRow(run, run.run == shown), self._rows.get(run.run)
             rows[run.run] = old if old == row and old is not None else row
         self._rows = rows
         self.table.show_rows([(str(number), row) for number, row in rows.items()])
