@@ -271,7 +271,9 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         if action == "reload":
             return live
         if action == "pause":
-            return live and phase != "paused"
+            return live and phase != "paused" and phase not in ENDED
+        if action == "follow":
+            return self.can_follow(live=live and phase not in ENDED)
         if action in ("resume", "step"):
             return live and phase == "paused"
         if action in ("hold", "go_on"):
@@ -316,7 +318,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
 
     def action_help(self) -> None:
         """Show what is where and which key does what."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(live=self.view is None or self.view.live, replay=self._replayed() is not None))
 
     # --- what is opened --------------------------------------------------------------------------------------------
 

@@ -34,8 +34,15 @@ def entries(app: SageApp) -> Iterator[Entry]:
         if view is not None and view.current.phase == "paused":
             yield Entry("Resume", "p: let the sources go on", app.action_resume)
             yield Entry("Step", "s: release one record", app.action_step)
-        else:
+        elif app.check_action("pause", ()):
             yield Entry("Pause", "p: hold the sources back", app.action_pause)
+    if app.can_replay("replay_seek"):
+        if app.can_replay("replay_play"):
+            yield Entry("Play", "space: go on from here, or from the beginning", app.action_replay_play)
+        else:
+            yield Entry("Hold", "space: stand still at this moment", app.action_replay_hold)
+        yield Entry("To the start", "0: the beginning of the run", app.action_replay_start)
+        yield Entry("To the end", "$: the end of the run", app.action_replay_end)
     if isinstance(screen, MainScreen):
         for number, name in enumerate(PANES, start=1):
             label = screen.board.panes[name].label
@@ -46,7 +53,8 @@ def entries(app: SageApp) -> Iterator[Entry]:
     yield Entry("Theme", "change the colours", app.action_change_theme)
     yield Entry("Help", "?: what is where and which key does what", app.action_help)
     yield Entry("Screenshot", "save the screen as an SVG file", app.deliver_screenshot)
-    yield Entry("Quit", "q: stop the run and leave", app.action_quit)
+    leave = "stop the run and leave" if view is None or view.live else "leave"
+    yield Entry("Quit", f"q: {leave}", app.action_quit)
     if view is not None:
         for pipeline in view.shown.pipelines:
             for operator in pipeline.operators:

@@ -43,6 +43,10 @@ class TraceKeys:
         """Put a screen over the others, and fill it."""
         raise NotImplementedError
 
+    def can_follow(self, *, live: bool) -> bool:
+        """Whether the key does something: a record can be followed, or those that were can be shown."""
+        return live or not isinstance(self.screen, TraceScreen)
+
     def action_follow(self) -> None:
         """Follow the next record of the selected source, or of those that lead to the selected operator."""
         operator = None if isinstance(self.screen, TraceScreen) else self._selected_operator()

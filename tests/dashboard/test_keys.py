@@ -82,6 +82,18 @@ async def test_a_replay_takes_no_commands() -> None:
         assert session.done == ["start"]
 
 
+async def test_when_a_run_is_over_there_is_nothing_to_pause_or_follow() -> None:
+    session = hello_session()
+    session.show(phase="finished")
+    async with open_dashboard(session) as dashboard:
+        assert "p Pause" not in dashboard.text()
+        assert "r Reload" in dashboard.text()
+        assert "Pause" not in {entry.title for entry in entries(dashboard.app)}
+        await dashboard.press("t")
+        assert "Follow another" not in dashboard.text()
+        assert "t follows" not in dashboard.text()
+
+
 @pytest.mark.parametrize("key", ["q", "ctrl+q"])
 async def test_quitting_says_so_closes_the_session_and_leaves(key: str) -> None:
     session = hello_session()

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from sage_runtime.events import Output, replace
 from sage_tui.dashboard.app import SageApp
+from sage_tui.dashboard.commands import entries
 from sage_tui.dashboard.paint import spans_width
 from sage_tui.dashboard.widgets.timeline import cell_of, moment_of, timeline_parts
 
@@ -35,6 +36,62 @@ async def test_a_live_session_has_no_time_line_and_none_of_the_keys() -> None:
         assert not dashboard.main.timeline.display
         await dashboard.press("0", "]", "$")
         assert not any(isinstance(done, tuple) for done in dashboard.session.done)
+
+
+SCREENS = {
+    "main": (),
+    "an operator": ("2", "enter"),
+    "a service": ("4", "enter"),
+    "charts": ("c",),
+    "runs": ("v",),
+    "followed records": ("t",),
+    "help": ("question_mark",),
+}
+
+
+@pytest.mark.parametrize("keys", SCREENS.values(), ids=SCREENS.keys())
+async def test_nothing_is_offered_that_a_recording_can_t_do(keys: tuple[str, ...]) -> None:
+    session = replay_session()
+    async with open_dashboard(session) as dashboard:
+        await dashboard.press(*keys)
+        text = dashboard.text()
+        for words in (
+            "r Reload",
+            "p Pause",
+            "s Step",
+            "Follow another",
+            "t follows",
+            "reload: stop",
+            "pause the sources",
+        ):
+            assert words not in text
+        before = list(session.done)
+        await dashboard.press("r", "p", "s")
+        if keys == ("t",):
+            await dashboard.press("t")
+        assert session.done == before
+
+
+async def test_the_commands_of_a_replay_move_through_it() -> None:
+    session = replay_session()
+    async with open_dashboard(session) as dashboard:
+        commands = {entry.title: entry for entry in entries(dashboard.app)}
+        assert not {"Reload", "Pause", "Resume", "Step"} & commands.keys()
+        assert "stop the run" not in commands["Quit"].words
+        commands["Play"].run()
+        await dashboard.frame()
+        assert "Hold" in {entry.title for entry in entries(dashboard.app)}
+        assert session.done[-1] == "play"
+
+
+async def test_the_help_tells_of_the_keys_that_work() -> None:
+    for session, told in ((hello_session(), "The run"), (replay_session(), "In a replay")):
+        async with open_dashboard(session) as dashboard:
+            await dashboard.press("question_mark")
+            text = dashboard.text()
+            assert told in text
+            assert ("The run" in text) is (told == "The run")
+            assert ("In a replay" in text) is (told == "In a replay")
 
 
 async def test_space_plays_and_holds() -> None:

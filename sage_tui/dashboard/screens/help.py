@@ -12,7 +12,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
+_Section = tuple[str, Sequence[tuple[str, str]]]
+
+_LIVE: Sequence[_Section] = (
     (
         "The run",
         (
@@ -24,6 +26,20 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("q", "stop and quit"),
         ),
     ),
+)
+
+_FOLLOWING: Sequence[_Section] = (
+    (
+        "A run of another process",
+        (
+            ("t", "trace: the way of each record that was followed"),
+            ("space", "hold the display; the run goes on. Again follows it"),
+            ("q", "quit; the run goes on"),
+        ),
+    ),
+)
+
+_EVERYWHERE: Sequence[_Section] = (
     (
         "Moving around",
         (
@@ -33,16 +49,6 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("v", "versions: all runs, what was edited between two, and whether it helped"),
             ("c", "charts of the run, of each operator and service; w widens the window"),
             ("ctrl+p", "all commands, themes too"),
-        ),
-    ),
-    (
-        "In a replay",
-        (
-            ("space", "play and hold; < and > change the speed"),
-            ("[   ]", "back and forward; a click on the time line goes there"),
-            ("0   $", "to the start and the end of the run"),
-            (",   .", "to the failure before and the next one"),
-            ("{   }", "to the run before and the next one"),
         ),
     ),
     (
@@ -61,6 +67,21 @@ _KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
     ),
 )
 
+_REPLAY: Sequence[_Section] = (
+    (
+        "In a replay",
+        (
+            ("space", "play and hold; < and > change the speed"),
+            ("[   ]", "back and forward; a click on the time line goes there"),
+            ("0   $", "to the start and the end of the run"),
+            (",   .", "to the failure before and the next one"),
+            ("{   }", "to the run before and the next one"),
+            ("t", "trace: the way of each record that was followed"),
+            ("q", "quit"),
+        ),
+    ),
+)
+
 _LEGEND: Sequence[tuple[str, str]] = (
     ("▇ 93%", "load of an operator: the share of time it works or waits for services"),
     ("queue", "records waiting before it; near its capacity the operator is too slow"),
@@ -71,28 +92,32 @@ _LEGEND: Sequence[tuple[str, str]] = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """Any of its keys closes it."""
+    """Any of its keys closes it. Says what can be done in a live session, in a replay, or while another runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "Close", id="help.close"),
     ]
+
+    def __init__(self, *, live: bool = True, replay: bool = False) -> None:
+        super().__init__()
+        self._sections = [*(_LIVE if live else _REPLAY if replay else _FOLLOWING), *_EVERYWHERE]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = Content("Help")
             box.border_subtitle = Content("esc closes")
             with VerticalScroll():
-                yield Static(help_text(), markup=False)
+                yield Static(help_text(self._sections), markup=False)
 
     async def action_dismiss(self, result: None = None) -> None:
         """Close the help."""
         self.dismiss(result)
 
 
-def help_text() -> Content:
-    """All of the help as styled text."""
+def help_text(sections: Sequence[_Section]) -> Content:
+    """The help as styled text."""
     lines: list[Content] = []
-    for title, keys in _KEYS:
+    for title, keys in sections:
         lines.append(Content.assemble((title, "bold")))
         lines += [Content.assemble((f"  {key:<15}", "$look-key"), words) for key, words in keys]
         lines.append(Content(""))

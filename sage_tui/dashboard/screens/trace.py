@@ -15,6 +15,7 @@ from sage_tui.dashboard.screens.detail import Detail, Section
 from sage_tui.dashboard.sources import SourceColours
 from sage_tui.dashboard.traces import Followed, FollowedRecords, calls_of
 from sage_tui.dashboard.widgets.deck import Deck
+from sage_tui.dashboard.widgets.header import ENDED
 from sage_tui.dashboard.widgets.ways import FollowedPane, WayPane
 from sage_tui.journal.lines import LineSource
 from sage_tui.state import format as fmt
@@ -37,11 +38,7 @@ class TraceScreen(DeckScreen):
         self._finder = finder
         self._records: FollowedRecords | None = None
         self._shown: tuple[int, int] = (0, 0)
-        self.followed = FollowedPane(
-            "No record has been followed yet: t follows the next one"
-            if operator is None
-            else f"No followed record has come to {fmt.clean(operator)} yet: t follows another"
-        )
+        self.followed = FollowedPane("")
         self.way = WayPane(colours)
         super().__init__(Deck([self.followed, self.way], _divide, "way"))
         if operator is not None:
@@ -54,6 +51,7 @@ class TraceScreen(DeckScreen):
             if source is None:
                 return
             self._shown, self._records = run, FollowedRecords(source)
+        self.followed.table.say(self._none_yet(view))
         if not view.held:
             self._records.poll()
         records = self._records.latest_first()
@@ -61,6 +59,14 @@ class TraceScreen(DeckScreen):
             records = [record for record in records if record.went(self._operator)]
         self.followed.show_records(records)
         self._show_way()
+
+    def _none_yet(self, view: SessionView) -> str:
+        """What is said while there are no records, and which key helps."""
+        can = view.live and view.current.phase not in ENDED
+        if self._operator is None:
+            return "No record has been followed yet" + (": t follows the next one" if can else "")
+        words = f"No followed record has come to {fmt.clean(self._operator)} yet"
+        return words + (": t follows another" if can else "")
 
     def _show_way(self) -> None:
         record = self.followed.current()

@@ -94,6 +94,12 @@ class Table(Selecting, Generic[Row], can_focus=True):
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
+    def say(self, empty: str) -> None:
+        """What is said while there are no rows."""
+        if empty != self.empty:
+            self.empty = empty
+            self.refresh()
+
     def show_rows(self, rows: Sequence[tuple[str, Row | Group]]) -> None:
         """Show these rows; the cursor stays on its key, returns to it when it is there again, or goes to the first."""
         old, self._rows = self._rows, tuple(rows)
