@@ -13,6 +13,9 @@ from sage_tui.state.views import OperatorView
 LOADED = 0.7
 """The share of its time from which an operator may be a bottleneck."""
 
+AT_REST = 0.05
+"""The share of its time below which an operator has nothing to do."""
+
 BLOCKED = 0.1
 """The share of its time from which an upstream operator counts as blocked."""
 
@@ -100,8 +103,8 @@ class OperatorState:
 
     def _feel_pressure(self, stats: OperatorStats, upstream_blocked: bool) -> None:
         piling_up = upstream_blocked or 0 < stats.queue_capacity < 2 * stats.queue
-        if stats.state in ENDED:
-            self.pressure = 0
+        if stats.state in ENDED or stats.busy + stats.waiting < AT_REST:
+            self.pressure = 0  # nothing more may be heard of one that rests: stats that say the same are not sent
         elif stats.busy + stats.waiting >= LOADED and piling_up:
             self.pressure = min(3, self.pressure + 1)
         else:

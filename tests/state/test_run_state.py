@@ -488,6 +488,15 @@ def test_one_sample_neither_makes_nor_ends_a_bottleneck(run: Run) -> None:
     assert seen == [False, False, False, True, True, True, True, True, True, False]
 
 
+def test_one_that_has_nothing_to_do_any_more_is_none_at_once(run: Run) -> None:
+    running(run)
+    for tenth in range(5):
+        run.tell(1 + tenth / 10, stats("Map", **LOADED))
+    assert run.view().bottleneck is not None
+    run.tell(1.5, stats("Map", busy=0.0))  # the next samples say the same, so they are not sent
+    assert run.view().bottleneck is None
+
+
 def test_a_paused_or_ended_run_has_no_bottleneck(run: Run) -> None:
     running(run)
     for _ in range(3):
