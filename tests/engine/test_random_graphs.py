@@ -196,7 +196,7 @@ def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: i
 
 
 @settings(deadline=None, max_examples=60)
-@given(plan=plans(endless=True), moment=st.integers(0, 3000), paused=st.booleans())
+@given(plan=plans(endless=True), moment=st.integers(0, 1000), paused=st.booleans())
 def test_a_stop_at_any_moment_ends_every_thread_and_invents_nothing(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()
     built = build(plan)

@@ -7,6 +7,7 @@ gets, and what each operator and service has counted, are known.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ from sage_runtime.graph import Graph, Partition
 LAPS = 2
 """How often the record of a source may go round a loop."""
 
+MANY = 1000
+"""So many records a source without an end gives at full speed."""
+
 
 class Origin(NamedTuple):
     """A source: as a `function` in so many replicas, a `generator`, or a `list`. The first two may raise at the end."""
@@ -45,7 +49,10 @@ class Origin(NamedTuple):
 
 
 class Source:
-    """A source's function: gives its numbers, then ends or raises. `given` is what it has let out of its hands."""
+    """A source's function: gives its numbers, then ends or raises. `given` is what it has let out of its hands.
+
+    One without an end takes its time after a thousand records: loops may make a hundred of each.
+    """
 
     def __init__(self, source: Origin, given: list[Item]) -> None:
         self._numbers = itertools.cycle(source.numbers) if source.endless else iter(source.numbers)
@@ -59,6 +66,8 @@ class Source:
                 self._raises = False
                 raise RefusedError("the end")
             return None
+        if len(self._given) > MANY:
+            threading.Event().wait(0.001)
         item = Item(number, LAPS)
         self._given.append(item)
         return item

@@ -155,3 +155,66 @@ def test_the_environment_of_children_is_the_scripts_own(scripts: Scripts) -> Non
     )
     run = scripts.run(script)
     assert (run.status, run.stdout) == plain(scripts.folder / "script.py", folder=scripts.folder)[:2]
+
+
+FORKS = {
+    "returns": ("return value", 0, ""),
+    "exits": ("sys.exit(3)", 3, ""),
+    "raises": ("raise ValueError('of the child')", 1, "ValueError: of the child"),
+}
+
+
+@pytest.mark.parametrize("place", ["source", "map", "flatmap", "service"])
+@pytest.mark.parametrize(("ending", "status", "error"), FORKS.values(), ids=FORKS.keys())
+def test_a_child_that_is_forked_inside_the_pipeline_ends_where_it_leaves_its_function(
+    scripts: Scripts, place: str, ending: str, status: int, error: str
+) -> None:
+    run = scripts.run(f"""
+        import os, sys
+        from sage.core.api.function.batch_function import BatchFunction
+        from sage.core.api.function.flatmap_function import FlatMapFunction
+        from sage.core.api.function.map_function import MapFunction
+        from sage.core.api.function.sink_function import SinkFunction
+        from sage.core.api.local_environment import LocalEnvironment
+
+        def maybe_fork(place, value):
+            if place == {place!r} and value == 2:
+                pid = os.fork()
+                if pid == 0:
+                    print("in the child", flush=True)
+                    {ending}
+                print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            return value
+
+        class Numbers(BatchFunction):
+            last = 0
+            def execute(self):
+                self.last += 1
+                return maybe_fork("source", self.last) if self.last <= 5 else None
+
+        class Map(MapFunction):
+            def execute(self, value):
+                return maybe_fork("map", self.call_service["svc"].process(value))
+
+        class FlatMap(FlatMapFunction):
+            def execute(self, value):
+                yield maybe_fork("flatmap", value)
+
+        class Service:
+            def process(self, value):
+                return maybe_fork("service", value)
+
+        class Sink(SinkFunction):
+            def execute(self, value):
+                print("got", value)
+
+        env = LocalEnvironment("forks")
+        env.register_service("svc", Service)
+        env.from_batch(Numbers).map(Map).flatmap(FlatMap).sink(Sink)
+        env.submit(autostop=True)
+        """)
+    assert run.status == 0
+    lines = [line for line in run.stdout.splitlines() if line.startswith(("got", "in the child", "status"))]
+    assert sorted(lines) == ["got 1", "got 2", "got 3", "got 4", "got 5", "in the child", f"status {status}"]
+    assert error in run.stderr
+    assert run.failures == []

@@ -55,6 +55,7 @@ class Job:
         self.status = "running"
         self.failure: BaseException | None = None
         self.stopping = False
+        self.in_child = False
         self.closing = False
         self.looping = any(edge.feedback for edge in graph.edges)
         self.clock: Callable[[], float] = runtime.clock
@@ -214,12 +215,23 @@ class Job:
 
     # --- what the sampler and the runtime ask ------------------------------------------------------------------------
 
+    def forked(self) -> None:
+        """In a forked child: whatever of it still runs begins no record and gets no answer. Takes no lock."""
+        self.in_child = self.stopping = True
+        for service in self._services.values():
+            service.forked()
+        for replica in self.replicas:
+            replica.forked()
+
     def look_after_threads(self) -> None:
         """Fail if a thread has ended that had more to do: whoever waits for it would wait for ever. Any thread.
 
         Its own code catches what it raises, so it was ended from outside: a hook for profiling or tracing raised where
         the thread began, or an exception was thrown into it at its very end.
         """
+        if self.in_child:  # whoever waits there waits for threads that only the parent has
+            self._ended.set()
+            return
         for service in list(self._services.values()):
             if service.lost:
                 self.crashed(LostThreadError(f"the thread of service {service.name} has ended; stderr may say why"))

@@ -11,6 +11,7 @@ from sage_runtime.attribution import set_source
 from sage_runtime.engine.context import OperatorContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
+from sage_runtime.engine.forks import end_child
 from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.lanes import MAX_CAPACITY, Bell, Lane
 from sage_runtime.engine.meters import BUSY, IDLE, Meter
@@ -40,6 +41,7 @@ class JobView(Protocol):
 
     id: str
     stopping: bool
+    in_child: bool
     closing: bool
     looping: bool
     gate: Gate
@@ -123,12 +125,18 @@ class Replica:
     def interrupt(self) -> None:
         """Let it look around soon, though it has records in hand."""
 
+    def forked(self) -> None:
+        """In a forked child: begin no more records."""
+        self.drop_rest()
+
     def run(self) -> None:
         """What its thread does until its stream ends."""
         raise NotImplementedError
 
     def failed(self, value: Any, error: BaseException) -> None:
         """User code raised on `value`."""
+        if self.job.in_child:
+            end_child(error)
         self.meter.errors += 1
         if self.job.stopping and isinstance(error, ServiceStopped):
             return
@@ -164,8 +172,12 @@ class Replica:
             self.meter.begin_cpu()
             self.state = "running"
             self.run()
+            if self.job.in_child:
+                end_child()
             self._close()
         except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: a fault of the engine
+            if self.job.in_child:
+                end_child(error)
             self.state = "failed"
             self.job.crashed(error)
         finally:

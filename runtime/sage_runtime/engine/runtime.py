@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from sage_runtime.engine import forks
 from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.job import SIGNAL_SECONDS, Job
 from sage_runtime.events import Event
@@ -59,6 +60,7 @@ class Runtime:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._sampler: threading.Thread | None = None
+        forks.tell(self)
 
     @property
     def paused(self) -> bool:
@@ -139,6 +141,11 @@ class Runtime:
             if end is not None and time.monotonic() >= end:
                 return False
             self._look_after_threads()
+
+    def forked(self) -> None:
+        """In a forked child: its threads are gone, but for the one that forked."""
+        for job in self.jobs:
+            job.forked()
 
     def _start_sampler(self) -> None:
         """Under the lock: start the sampler unless it is at work."""

@@ -24,6 +24,7 @@ from sage_runtime.engine.calls import DEFAULT_METHODS, AsyncRequest, Request, Sy
 from sage_runtime.engine.context import ServiceContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
+from sage_runtime.engine.forks import end_child
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.owner import Owner
 from sage_runtime.engine.waits import Waits
@@ -75,6 +76,7 @@ class Service:
         self._served: Any = None  # the instance, once it is set up
         self._broken: BaseException | None = None
         self._closed = False
+        self._in_child = False
         self._running: list[Request] = []
         self._moving = allocate_lock()
         self._requests: SimpleQueue[Request | threading.Event | None] = SimpleQueue()
@@ -140,6 +142,13 @@ class Service:
         for mark in list(self._marks):
             mark.set()
         self.ready.set()
+
+    def forked(self) -> None:
+        """In a forked child: nobody answers there, and no call is begun if it was this service that forked."""
+        self._closed = self._in_child = True
+        self._running.clear()
+        self._requests = SimpleQueue()
+        self._requests.put(None)
 
     # --- calls, on any thread ----------------------------------------------------------------------------------------
 
@@ -306,6 +315,8 @@ class Service:
             self._make()
             self.ready.set()
             self._serve()
+            if self._in_child:
+                end_child()
             self._end()
         except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: a fault of the engine
             self._crashed(error)
@@ -366,6 +377,8 @@ class Service:
         try:
             self._running.pop()
         except IndexError:  # its caller has given up, or everything stops: it was refused
+            if self._in_child:
+                end_child()
             self._meters.account(request, began - request.called, duration, None, raised or self._late_error(request))
             return
         if self._meters.budget >= 1.0:  # its event comes before whatever the caller does next
@@ -391,6 +404,8 @@ class Service:
 
     def _failed(self, request: Request, raised: BaseException) -> tuple[BaseException, BaseException]:
         """Record what a call raised: what that was, and what its caller gets by the rules of the era."""
+        if self._in_child:
+            end_child(raised)
         if isinstance(raised, BrokenServiceError):
             raised = self._broken or raised
         elif isinstance(raised, NoMethodError):

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from sage_runtime.engine.errors import ServiceStopped
+from sage_runtime.engine.forks import end_child
 from sage_runtime.engine.gate import Passage
 from sage_runtime.engine.meters import BUSY, IDLE, PAUSED
 from sage_runtime.engine.replica import Replica, ReplicaParts, allowed_batch
@@ -82,6 +83,10 @@ class SourceReplica(Replica):
         """Let it look up after the record that it is asking for now."""
         self.attention.append(True)
         self.bell.ring()
+
+    def forked(self) -> None:
+        """In a forked child: look up before the next record."""
+        self.attention.append(True)
 
     def run(self) -> None:
         """Give records until there are no more or the sources are closed."""
@@ -263,6 +268,8 @@ class SourceReplica(Replica):
         return False
 
     def _record(self, error: BaseException) -> None:
+        if self.job.in_child:
+            end_child(error)
         self.meter.errors += 1
         if not (self.job.stopping and isinstance(error, ServiceStopped)):
             self.job.failures.record(self.spec.id, "operator", error)
