@@ -151,7 +151,7 @@ class Playback:
                 if self._closing:
                     return
                 self._tick()
-                self._advance()
+                self._advance_or_note()
                 if self._reached and not unknown:
                     self._wake.wait(TICK if self._playing else None)
                     continue
@@ -175,6 +175,14 @@ class Playback:
             self._moment, self._reached = min(moment, self._head.end), False
             self._playing = moment < self._head.end
         self._since = now
+
+    def _advance_or_note(self) -> None:
+        """Fold some events; where they can't be read, stand still and say so."""
+        try:
+            self._advance()
+        except JournalError as error:
+            self._recording.note(str(error))
+            self._playing, self._reached = False, True
 
     def _settle(self) -> None:
         """Fold all the way to the moment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,7 +27,8 @@ MOST_MARKS = 500
 class _Checkpoint(NamedTuple):
     t: float
     position: Position
-    state: dict[str, Any]
+    state: str
+    """The snapshot as JSON, as a segment has it: small, and read back by the same strict rules."""
 
 
 class Playhead:
@@ -93,7 +95,7 @@ class Playhead:
         at = bisect_right(self._checkpoints, moment, key=lambda one: one.t) - 1
         if at >= 0 and self._checkpoints[at].t >= folded.t:
             kept = self._checkpoints[at]
-            self.state, self._t, position = RunState.from_json(kept.state), kept.t, kept.position
+            self.state, self._t, position = RunState.from_json(json.loads(kept.state)), kept.t, kept.position
         self._since_checkpoint = 0
         self._events = self.reader.positions(position)
         self._advance()
@@ -116,7 +118,7 @@ class Playhead:
     def _keep(self, position: Position) -> None:
         if self._checkpoints and self._checkpoints[-1].t >= self._t:
             return
-        self._checkpoints.append(_Checkpoint(self._t, position, self.state.to_json()))
+        self._checkpoints.append(_Checkpoint(self._t, position, json.dumps(self.state.to_json())))
         if len(self._checkpoints) > CHECKPOINTS:
             del self._checkpoints[::2]
 

@@ -14,19 +14,28 @@ from sage_runtime.events import (
     EdgeInfo,
     Event,
     Failure,
+    LeftOut,
+    Log,
+    Notice,
     OperatorInfo,
     OperatorStats,
     Output,
     PipelineSubmitted,
+    Record,
     RunFinished,
     RunStarted,
     RunStateChanged,
+    ServiceCall,
+    ServiceStats,
+    Trace,
 )
 from sage_tui.journal import open_recording
 from sage_tui.session import ReplaySession
 from sage_tui.session import playhead as playheads
 from sage_tui.session.playback import Playback, open_replay
 from sage_tui.state.replaying import ReplayView
+from sage_tui.state.run_state import RunState
+from sage_tui.state.views import RunView
 
 START = 1000.0
 """Unix time of the first event; each further one is 10 ms later."""
@@ -126,6 +135,41 @@ def test_every_moment_is_the_fold_of_what_came_before(
         assert taken(playback) == n
         assert texts(playback) == [f"line {i}" for i in range(1, n + 1)]
         assert playback.snapshot().shown.phase == "running"
+
+
+def folded(folder: Path, moment: float) -> RunView:
+    """The run at a moment by folding all that came before."""
+    state = RunState(1)
+    for _, event in open_recording(folder).run(1).events():
+        if event.t <= moment:
+            state.apply(event)
+    return state.view(moment)
+
+
+def test_whatever_has_happened_one_can_go_back_behind_it(
+    tmp_path: Path, open_playback: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playheads, "CHECKPOINT_EVENTS", 2)
+    begin, rest = events(20)[:3], events(20)[3:]
+    more: list[Event] = [
+        Failure(pipeline="p", source="Sink", exception="ValueError", message="no", traceback="at", record="1", line=3),
+        ServiceCall(id=1, pipeline="p", service="s", method="m", caller="Sink", arguments="()", error="no"),
+        ServiceStats(pipeline="p", service="s", method="m", calls=1, errors=1, callers={"Sink": 1}),
+        Trace(trace=1, pipeline="p", operator="Sink", before="1", after=("2", "3"), calls=(1,)),
+        Record(pipeline="p", operator="Sink", port="in", preview="1"),
+        LeftOut(what="failure", pipeline="p", source="Sink", count=3),
+        Notice(level="warning", message="!"),
+        Log(level="ERROR", message="m"),
+    ]
+    recorder = Recorder(tmp_path / "run-1.sagerun")
+    for event in (*begin, *more, *rest):
+        recorder.write(event)
+    recorder.writer.close()
+    playback = open_playback()
+    for moment in (START + 0.305, START + 0.205, START + 0.255, START + 0.115):
+        at(playback, moment)
+        assert playback.snapshot().shown == folded(tmp_path, moment)
+    assert replay_of(playback).damage == ()
 
 
 def test_it_plays_from_the_beginning_at_its_speed_and_stops_at_the_end(
@@ -246,6 +290,20 @@ def test_damage_is_told_and_what_lies_before_it_is_shown(tmp_path: Path, open_pl
     assert "damaged" in replay_of(playback).damage[0]
     assert texts(playback)[-1] == "line 39"
     assert playback.snapshot().shown.phase == "stopped"
+
+
+def test_a_snapshot_that_cant_be_read_is_told_and_the_rest_can_still_be_moved_through(
+    tmp_path: Path, open_playback: Open
+) -> None:
+    record(tmp_path, segment_bytes=4096)
+    segment = tmp_path / "run-1.sagerun" / "000003.jsonl"
+    first, rest = segment.read_bytes().split(b"\n", 1)
+    segment.write_bytes(first.replace(b'"phase":"running"', b'"phase":7') + b"\n" + rest)
+    playback = open_playback()
+    at(playback, START + 0.125)
+    assert "000003" in replay_of(playback).damage[0]
+    at(playback, START + 0.105)
+    assert taken(playback) == 4
 
 
 def test_only_the_dashboard_gets_a_recording_to_move_through(tmp_path: Path) -> None:
