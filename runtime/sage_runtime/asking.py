@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -68,14 +68,14 @@ class _Helper:
 
     def ask(self, request: _Request, deadline: float) -> bool | None:
         """Whether the request was answered in time; None if it was not even asked."""
-        if not self._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
+        if not self._lock.acquire(timeout=max(deadline - monotonic(), 0.0)):
             return None
         try:
             if self.stuck:
                 return None
             self._request = request
             self._wake.release()
-            if request.done.wait(max(deadline - time.monotonic(), 0.0)):
+            if request.done.wait(max(deadline - monotonic(), 0.0)):
                 return True
             with self._verdict:  # the thread can't end meanwhile: another one might have its ident then
                 if request.done.is_set():
@@ -146,7 +146,7 @@ def ask_in_time(ask: Callable[[Any], str], value: object, deadline: float) -> st
     if _late.get(kind, 0) >= _STRIKES:
         return None
     request = _Request(ask, value)
-    while time.monotonic() < deadline:
+    while monotonic() < deadline:
         helper = _helper
         if helper is None or helper.stuck:
             try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from codecs import utf_8_decode
+from time import monotonic
 
 from sage_runtime.engine.bus import EventBus
 from sage_runtime.engine.encoder import Origin
@@ -65,7 +65,7 @@ class LineAssembler:
             self._send(text[:cut])
             text = text[cut:]
         if self.began is None:
-            self.began = time.monotonic()
+            self.began = monotonic()
         self._parts.append(text)
         self._size += len(text)
         if self._size >= MAX_TEXT and not self._returned:
@@ -87,7 +87,7 @@ class LineAssembler:
                 if used < len(data):
                     self._bytes = data[used:]
                     if self.began is None:
-                        self.began = time.monotonic()
+                        self.began = monotonic()
                         self._bus.await_rest(self)
         except BaseException:
             restore(self.lock, held)

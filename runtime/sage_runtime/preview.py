@@ -7,10 +7,10 @@ recurse or return megabytes (`asking`).
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from time import monotonic
 from types import MappingProxyType, MemberDescriptorType
 from typing import Any
 
@@ -46,7 +46,7 @@ def exception_message(error: BaseException, limit: int = 2000) -> str:
     """What `str(error)` says, bounded as a preview is but with its line breaks; never raises."""
     args = error.args
     if type(error).__str__ is not BaseException.__str__ or len(args) > 1:
-        text = ask_for(str, error, time.monotonic() + SECONDS)
+        text = ask_for(str, error, monotonic() + SECONDS)
     elif not args:
         text = ""
     elif type(args[0]) is str:
@@ -54,7 +54,7 @@ def exception_message(error: BaseException, limit: int = 2000) -> str:
     elif type(args[0]) in _SHOWS:
         text = _Writer(limit, _FULL_ITEMS, _FULL_DEPTH).show(args[0])
     else:
-        text = ask_for(str, args[0], time.monotonic() + SECONDS)  # this value may be slow, not all errors of the class
+        text = ask_for(str, args[0], monotonic() + SECONDS)  # this value may be slow, not all errors of the class
     return cut("\n".join(printable(line) for line in text[: limit + 1].split("\n")), limit)
 
 
@@ -72,7 +72,7 @@ class _Writer:
         self._depth = depth
         self._pretty = pretty
         self._pieces: list[str] = []
-        self._deadline = time.monotonic() + SECONDS
+        self._deadline = monotonic() + SECONDS
 
     def show(self, value: object) -> str:
         return self.finish(lambda: self.value(value, 0))

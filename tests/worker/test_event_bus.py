@@ -354,3 +354,16 @@ def test_of_a_progress_bar_the_last_state_stands_alone() -> None:
     assert cut_text("start\n0%\r50%\r100%\nend\n") == ["start\n", "0%\r50%\r", "100%\nend\n"]
     assert cut_text("\r0%\r50%\r") == ["\r0%\r", "50%\r"]
     assert cut_text("dos\r\nlines\r\n") == ["dos\r\nlines\r\n"]
+
+
+def test_a_fault_of_the_pump_is_told_on_stderr_and_the_run_given_up(capfd: pytest.CaptureFixture[str]) -> None:
+    lost = threading.Event()
+
+    def write(data: bytes) -> None:
+        raise ZeroDivisionError("no way")
+
+    bus = EventBus(1, write, lost=lost.set)
+    bus.publish(Notice(level="info", message="never told"))
+    assert lost.wait(TIMEOUT)
+    bus.close()
+    assert capfd.readouterr().err == "sage-tui: what happens can't be told any more: ZeroDivisionError: no way\n"

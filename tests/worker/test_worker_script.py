@@ -147,3 +147,51 @@ def sys_executable() -> str:
     import sys
 
     return sys.executable
+
+
+PATCHES = {
+    "json": "json.dumps = json.loads = refuse",
+    "os.write": "os.write = refuse",
+    "clocks": "time.monotonic = time.perf_counter = time.sleep = refuse",
+    "queues": "queue.Queue = queue.SimpleQueue = refuse",
+    "open": "builtins.open = refuse",
+    "garbage collection": "gc.disable()",
+}
+
+
+@pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES.keys())
+def test_what_a_script_puts_in_the_place_of_the_standard_librarys_is_its_own_affair(
+    scripts: Scripts, patch: str
+) -> None:
+    run = scripts.run(f"""
+        import builtins, gc, json, os, queue, time
+        from sage.core.api.function.map_function import MapFunction
+        from sage.core.api.function.sink_function import SinkFunction
+        from sage.core.api.local_environment import LocalEnvironment
+
+        def refuse(*args, **kwargs):
+            raise RuntimeError("patched")
+
+        class Service:
+            def process(self, value):
+                if value == 3:
+                    raise ValueError(value)
+                return value
+
+        class Ask(MapFunction):
+            def execute(self, value):
+                return self.call_service["svc"].process(value)
+
+        class Out(SinkFunction):
+            def execute(self, value):
+                print("got", value)
+
+        env = LocalEnvironment("patched")
+        env.register_service("svc", Service)
+        env.from_batch([1, 2, 3, 4]).map(Ask).sink(Out)
+        {patch}
+        env.submit(autostop=True)
+        """)
+    assert run.status == 0
+    assert [line for line in run.stdout.splitlines() if line.startswith("got")] == ["got 1", "got 2", "got 4"]
+    assert sorted(failure.kind for failure in run.failures) == ["operator", "service"]

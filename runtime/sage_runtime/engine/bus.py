@@ -17,16 +17,19 @@ import operator
 import os
 import select
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Protocol
 from weakref import WeakSet
 
 from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
 from sage_runtime.engine.holding import depth, restore
 from sage_runtime.events import Event, Failure, Flush, Goodbye, Hello, Log, Modules, Wrote, encode, steady_clock
+
+_write = os.write
+"""Also when a script puts something else in its place."""
 
 UNFINISHED_SECONDS = 0.05
 """How long an unfinished line waits for its rest before it is sent as it is."""
@@ -99,11 +102,11 @@ def pipe_writer(descriptor: int) -> Callable[[bytes], None]:
     """A function that writes all of its bytes to a descriptor, however long the reader takes."""
 
     def write(data: bytes) -> None:
-        written = os.write(descriptor, data)
+        written = _write(descriptor, data)
         if written < len(data):
             view = memoryview(data)
             while written < len(data):
-                written += os.write(descriptor, view[written:])
+                written += _write(descriptor, view[written:])
 
     return write
 
@@ -135,7 +138,7 @@ class EventBus:
         self._lost = lost
         self._turn = threading.RLock()
         self._credit = _MOST_CREDIT
-        self._last_credit = time.monotonic()
+        self._last_credit = monotonic()
         self._queue: deque[_Item] = deque()
         self._room_lock = threading.RLock()
         self._room = threading.Condition(self._room_lock)
@@ -202,7 +205,7 @@ class EventBus:
         The main thread may be interrupted between any two steps of the interpreter, so writing an item, taking it out
         and counting it are one step: a chain of built-in functions.
         """
-        began = time.monotonic()
+        began = monotonic()
         self._credit = min(_MOST_CREDIT, self._credit + _SHARE * (began - self._last_credit))
         self._last_credit = began
         if self._credit < 0 or self._turn._is_owned():  # type: ignore[attr-defined]
@@ -225,7 +228,7 @@ class EventBus:
         except BaseException:
             restore(self._turn, held)
             raise
-        self._credit -= time.monotonic() - began
+        self._credit -= monotonic() - began
 
     def wait_for_room(self, size: int) -> None:
         """Wait while the queue is so long that another text of `size` characters should not be in it."""
@@ -328,6 +331,10 @@ class EventBus:
         except OSError:
             self._give_up()
             self._lost()
+        except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: nothing can be told any more
+            self._give_up()
+            _write(2, f"sage-tui: what happens can't be told any more: {type(error).__qualname__}: {error}\n".encode())
+            self._lost()
         finally:
             self._give_up()
 
@@ -390,7 +397,7 @@ class EventBus:
     def _look_around(self) -> float | None:
         """Fetch deferred text and send overdue lines; the seconds until the next look, None if nothing is awaited."""
         wait = None
-        now = time.monotonic()
+        now = monotonic()
         deferred = self.deferred
         if deferred is not None:
             wait = self._settled + _TICK_SECONDS - now

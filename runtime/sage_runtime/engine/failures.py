@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import traceback
 from collections.abc import Callable
+from time import monotonic
 from types import CodeType, MethodDescriptorType, TracebackType, WrapperDescriptorType
 
 from sage_runtime.asking import ask_in_time
@@ -148,7 +148,7 @@ def traceback_text(error: BaseException) -> str:
     elif _is_plain(error):
         text = _as_python_says(error)
     else:
-        text = ask_in_time(_as_python_says, error, time.monotonic() + _SECONDS) or _frames_only(error)
+        text = ask_in_time(_as_python_says, error, monotonic() + _SECONDS) or _frames_only(error)
     if len(text) > _MAX_TRACEBACK:
         half = _MAX_TRACEBACK // 2
         text = f"{text[:half]}\n…\n{text[-half:]}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sage_runtime.engine.build import ConstructionError, build_replicas, build_services, describe
@@ -119,13 +119,13 @@ class Job:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end (seconds at most); false if it still runs."""
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else monotonic() + timeout
         while True:  # an untimed wait misses a signal that arrives just before it begins
-            left = SIGNAL_SECONDS if end is None else min(SIGNAL_SECONDS, end - time.monotonic())
+            left = SIGNAL_SECONDS if end is None else min(SIGNAL_SECONDS, end - monotonic())
             if self._ended.wait(max(0.0, left)):
                 return True
             self.look_after_threads()
-            if end is not None and time.monotonic() >= end:
+            if end is not None and monotonic() >= end:
                 return self._ended.is_set()
 
     def close_sources(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterable
+from time import monotonic, perf_counter
 from typing import Protocol
 
 from sage_runtime.engine import forks
@@ -45,7 +45,7 @@ class Runtime:
         self,
         publisher: Publisher | None = None,
         *,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = perf_counter,
         keep_streaming: bool = False,
         logs: str = "",
     ) -> None:
@@ -132,13 +132,13 @@ class Runtime:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every job has ended (seconds at most); false if some still runs."""
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else monotonic() + timeout
         while True:
-            left = SIGNAL_SECONDS if end is None else min(SIGNAL_SECONDS, end - time.monotonic())
+            left = SIGNAL_SECONDS if end is None else min(SIGNAL_SECONDS, end - monotonic())
             with self._changed:
                 if self._changed.wait_for(self._all_ended, max(0.0, left)):
                     return True
-            if end is not None and time.monotonic() >= end:
+            if end is not None and monotonic() >= end:
                 return False
             self._look_after_threads()
 

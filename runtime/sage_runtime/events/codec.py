@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import types
 import typing
 from collections.abc import Callable, Mapping
+from json import JSONEncoder, loads
 from typing import Any, TypeVar
 
 from sage_runtime.events.messages import COMMANDS, MESSAGES, Command, Message
@@ -19,6 +19,10 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 class EventError(ValueError):
     """A line that is no event: not JSON, not an object, too long, or a field of the wrong type."""
 
+
+_text = JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_ascii = JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""Ours alone: a script may put functions of its own into `json`."""
 
 _NAMES: dict[type[Any], tuple[tuple[str, str], ...]] = {}
 
@@ -46,11 +50,11 @@ def _plain(value: Any) -> Any:
 
 
 def _dump(data: dict[str, Any]) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    text = _text(data)
     try:
         return text.encode() + b"\n"
     except UnicodeEncodeError:  # a lone surrogate: undecodable bytes that a script wrote, escaped in ASCII
-        return json.dumps(data, separators=(",", ":"), check_circular=False).encode() + b"\n"
+        return _ascii(data).encode() + b"\n"
 
 
 def encode(message: Message) -> bytes:
@@ -163,7 +167,7 @@ def _load(line: bytes | str) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise EventError(f"a line of {len(line)} bytes is longer than {MAX_LINE_BYTES}")
     try:
-        data = json.loads(line)
+        data = loads(line)
     except (ValueError, RecursionError) as error:
         raise EventError(f"not JSON: {error}") from None
     if type(data) is not dict:
