@@ -105,7 +105,7 @@ def run(program: Program, text: str) -> bool:
             stderr=subprocess.DEVNULL,
             timeout=PATIENCE,
             check=False,
-            start_new_session=True,
+            process_group=0,  # out of reach of the terminal's keys; in our session, or it was taken for an orphan
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -1,0 +1,221 @@
+"""The real command in all sorts of terminals: settings, the demo, mouse, colours, sizes, clipboards."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from support.command import COMMAND, eventually, nothing_left, processes
+from support.scripts import STREAM, written
+from support.terminal import Terminal
+
+pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="the folder of settings is another one there")
+
+QUIET = STREAM.replace("delay=0.02", "delay=0.02, parallelism=1").replace(
+    "        self.count += 1\n        return self.count",
+    "        self.count += 1\n        return self.count if self.count <= 60 else None",
+)
+"""Sixty ticks, and then nothing any more; it goes on running."""
+
+
+def quit_cleanly(terminal: Terminal) -> None:
+    terminal.press("q")
+    assert terminal.wait() == 0
+    assert terminal.modes_left() == {}
+
+
+def told(text: str) -> str:
+    """What the toasts say, without blanks: they break lines where they must."""
+    return "".join(re.sub(r"[\s│╯]", "", said) for said in re.findall("▌(.*)", text))
+
+
+def quiet(folder: Path, size: tuple[int, int] = (120, 36), **changes: str) -> Terminal:
+    """The dashboard on a run at rest."""
+    script = written(folder, "quiet.py", QUIET)
+    return Terminal(*COMMAND, script, size=size, cwd=folder, **changes)
+
+
+# --- settings and the demo --------------------------------------------------------------------------------------------
+
+
+def settings(folder: Path, text: str) -> dict[str, str]:
+    """An environment in which this is the settings file."""
+    (folder / "sage-tui").mkdir()
+    (folder / "sage-tui" / "settings.toml").write_text(text)
+    return {"XDG_CONFIG_HOME": str(folder)}
+
+
+def test_a_key_of_ones_own_does_what_the_usual_one_did_which_does_nothing_any_more(tmp_path: Path) -> None:
+    changes = settings(tmp_path, 'theme = "sage-light"\n[keys]\n"help" = "f"\n"quit" = "Q"\n')
+    with quiet(tmp_path, **changes) as terminal:
+        terminal.wait_for("tick 60")
+        assert b"48;2;250;251;248" in terminal.raw  # the light theme's background
+        terminal.press("1", "q", "f")
+        terminal.wait_for("stop and quit")
+        terminal.press("escape")
+        terminal.wait_for(lambda text: "stop and quit" not in text)
+        terminal.press("Q")
+        assert terminal.wait() == 0
+        assert terminal.modes_left() == {}
+
+
+def test_settings_that_cant_be_used_are_named_with_their_lines_and_the_defaults_are_used(tmp_path: Path) -> None:
+    changes = settings(tmp_path, 'refresh = 10\ntheme = "no-such"\n[keys]\n"no.such" = "a"\n')
+    with quiet(tmp_path, size=(160, 40), **changes) as terminal:
+        terminal.wait_for(
+            lambda text: (
+                "settings.toml:2:thereisnothemeno-such;sage-darkisused" in told(text)
+                and "settings.toml:4:keys:thereisnothingnamedno.such" in told(text)
+            )
+        )
+        assert b"48;2;18;23;26" in terminal.raw  # the usual theme's
+        quit_cleanly(terminal)
+
+
+def test_settings_that_are_no_toml_are_named_with_the_line(tmp_path: Path) -> None:
+    changes = settings(tmp_path, 'refresh = 10\ntheme = "sage\n')
+    with quiet(tmp_path, size=(160, 40), **changes) as terminal:
+        terminal.wait_for(lambda text: "settings.toml:2:" in told(text))
+        quit_cleanly(terminal)
+
+
+def test_the_demo_opens_without_a_file_and_has_something_in_every_pane(tmp_path: Path) -> None:
+    with Terminal(*COMMAND, "--demo", size=(120, 40), cwd=tmp_path) as terminal:
+        terminal.wait_for(
+            lambda text: all(words in text for words in ("help_desk.py", "RUNNING", "Answer", "model.write", "library"))
+        )
+        terminal.press("6")
+        terminal.wait_for("ValueError")  # the seventh letter is garbled
+        quit_cleanly(terminal)
+        nothing_left(tmp_path)
+
+
+# --- colours, sizes and encodings -------------------------------------------------------------------------------------
+
+COLOUR = re.compile(rb"[34]8;2;(\d+);(\d+);(\d+)")
+
+
+def test_without_colours_there_are_greys_only_and_what_is_selected_is_seen_all_the_same(tmp_path: Path) -> None:
+    with quiet(tmp_path, NO_COLOR="1") as terminal:
+        terminal.wait_for("tick 60")
+        terminal.press("2")
+        terminal.wait_for("▌● Ticks")
+        quit_cleanly(terminal)
+        colours = COLOUR.findall(terminal.raw)
+        assert colours
+        assert all(len(set(colour)) == 1 for colour in colours)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"TERM": "screen-256color", "COLORTERM": ""},
+        {"LANG": "C", "LC_ALL": "C"},
+        {"TERM": "xterm", "COLORTERM": ""},
+    ],
+    ids=lambda changes: next(iter(changes.values())),
+)
+def test_it_looks_the_same_in_other_terminals(changes: dict[str, str], tmp_path: Path) -> None:
+    with quiet(tmp_path, **changes) as terminal:
+        terminal.wait_for(lambda text: all(part in text for part in ("● RUNNING", "╭─ 1 Pipeline", "tick 60")))
+        quit_cleanly(terminal)
+
+
+def test_a_small_terminal_shows_a_pane_at_a_time(tmp_path: Path) -> None:
+    with quiet(tmp_path, size=(60, 20)) as terminal:
+        terminal.wait_for(lambda text: "tick 60" in text and "Ticks" not in text)
+        terminal.press("2")
+        terminal.wait_for(lambda text: "▌● Ticks" in text and "tick 60" not in text)
+        terminal.press("1")
+        terminal.wait_for(lambda text: "│ Ticks" in text and "▌● Ticks" not in text)
+        terminal.press("3")
+        terminal.wait_for("tick 60")
+        quit_cleanly(terminal)
+
+
+# --- the mouse --------------------------------------------------------------------------------------------------------
+
+
+def test_the_mouse_selects_rows_brings_tabs_to_the_front_scrolls_and_copies_from_one_pane(tmp_path: Path) -> None:
+    with quiet(tmp_path, SSH_CONNECTION="10.0.0.1 1 10.0.0.2 22", TMUX="", STY="") as terminal:
+        terminal.wait_for(lambda text: "tick 60" in text and "● Show " in text)
+        terminal.click(*terminal.picture.place("● Show "))
+        terminal.wait_for("▌● Show")
+        terminal.click(*terminal.picture.place("5 Log"))
+        terminal.wait_for(lambda text: "▌● Show" not in text and "Nothing has been logged" in text)
+        x, y = terminal.picture.place("tick 55")
+        terminal.wheel(x, y, up=True)
+        terminal.wait_for(lambda text: "tick 60" not in text and "G ─╯" in text)
+        x, y = terminal.picture.place("tick 50")
+        terminal.drag((x, y), (5, y + 3))  # far into the pane at the left
+        terminal.wait_until(lambda shown: any("tick 51" in piece for piece in shown.picture.lit), "a selection")
+        terminal.press("y")
+        terminal.wait_until(lambda shown: bool(shown.copies), "a copy")
+        lines = terminal.copies[-1].splitlines()
+        assert len(lines) >= 3
+        assert all(re.fullmatch(r"(\s*Show\s+)?tick \d+|", line.strip()) for line in lines[:-1])
+        assert "Ticks" not in terminal.copies[-1]
+        quit_cleanly(terminal)
+
+
+# --- clipboards -------------------------------------------------------------------------------------------------------
+
+NOBODY = {
+    "SSH_CONNECTION": "",
+    "SSH_TTY": "",
+    "SSH_CLIENT": "",
+    "TMUX": "",
+    "STY": "",
+    "DISPLAY": "",
+    "WSL_DISTRO_NAME": "",
+}
+
+
+KEEPER = """#!/bin/sh
+cat > "$TAKEN"
+tail -f "$TAKEN" < /dev/null > /dev/null 2>&1 &
+"""
+"""A clipboard's program: takes a text, and stays to answer for it."""
+
+
+def test_on_this_computer_a_line_is_handed_to_its_clipboard_and_outlives_us(tmp_path: Path) -> None:
+    program, taken = written(tmp_path, "wl-copy", KEEPER), tmp_path / "taken"
+    program.chmod(0o755)
+    changes = NOBODY | {"WAYLAND_DISPLAY": "wayland-0", "TAKEN": str(taken), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    with quiet(tmp_path, **changes) as terminal:
+        terminal.wait_for("tick 60")
+        terminal.press("y")
+        terminal.wait_for("Copied 7 characters to the clipboard (wl-copy).")
+        assert taken.read_text() == "tick 60"
+        assert terminal.copies == []
+        quit_cleanly(terminal)
+    (keeper,) = processes(taken)
+    os.kill(keeper, signal.SIGKILL)
+
+
+def test_from_far_away_a_line_is_sent_to_the_terminals_clipboard(tmp_path: Path) -> None:
+    changes = NOBODY | {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22", "WAYLAND_DISPLAY": "wayland-0"}
+    with quiet(tmp_path, **changes) as terminal:
+        terminal.wait_for("tick 60")
+        terminal.press("y")
+        terminal.wait_for("Sent 7 characters to the terminal's clipboard (OSC 52).")
+        assert b"\x1b]52;c;" + base64.b64encode(b"tick 60") in terminal.raw
+        quit_cleanly(terminal)
+
+
+def test_where_there_is_no_clipboard_a_file_is_named_that_holds_the_line(tmp_path: Path) -> None:
+    changes = NOBODY | {"WAYLAND_DISPLAY": "", "TERM_PROGRAM": "Apple_Terminal", "TMPDIR": str(tmp_path)}
+    with quiet(tmp_path, **changes) as terminal:
+        terminal.wait_for("tick 60")
+        terminal.press("y")
+        terminal.wait_for("No clipboard can be reached")
+        (file,) = eventually(lambda: list(tmp_path.glob("sage-tui-copied-*.txt")), "the file")
+        assert file.name in told(terminal.text)
+        assert file.read_text() == "tick 60"
+        assert file.stat().st_mode & 0o077 == 0
+        quit_cleanly(terminal)
