@@ -85,6 +85,70 @@ env.submit(autostop=True)
 """A stream that goes on until it is stopped."""
 
 
+SHOP = (
+    IMPORTS
+    + """
+
+class Orders(SourceFunction):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.file = open("orders.txt")
+
+    def execute(self):
+        return self.file.readline().strip() or None
+
+
+class Price(MapFunction):
+    '''Reads the price off a long list.
+
+"""
+    + "\n".join(f"    note {number:02}: {' and so on' * 20}" for number in range(1, 61))
+    + """
+    '''
+
+    def execute(self, order):
+        self.logger.warning(f"pricing {order}")
+        if order.startswith("bad"):
+            raise ValueError(f"no price for {order}")
+        return {"order": order, "price": self.call_service["shop"].price(order)}
+
+
+class Show(SinkFunction):
+    def execute(self, priced):
+        self.call_service["till"].count(priced["order"])
+        print(f"{priced['order']} costs {priced['price']}")
+
+
+class Shop(BaseService):
+    def price(self, order):
+        return len(order)
+
+
+class Till(BaseService):
+    def count(self, order):
+        return order
+
+
+try:
+    print(f"hello {input('your name? ')}")
+except EOFError:
+    print("hello nobody")
+env = LocalEnvironment("shop")
+env.register_service("shop", Shop)
+env.register_service("till", Till)
+env.from_source(Orders, delay=0.005).map(Price).sink(Show)
+env.submit(autostop=True)
+"""
+)
+"""Asks for a name, then takes an order for each line of the file beside it: nothing happens by itself."""
+
+ORDERS = (
+    "".join(f"bad {number}\n" if number % 10 == 0 else f"order {number}\n" for number in range(1, 61))
+    + f"order 61 {' '.join(f'with {number}' for number in range(1, 401))}\n"
+)
+"""Sixty short orders, of which six are bad, and a long one."""
+
+
 def written(folder: Path, name: str, text: str, *, imports: bool = False) -> Path:
     """Write a script into `folder`, the common imports before it if they are wanted."""
     path = folder / name

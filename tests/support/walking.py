@@ -1,0 +1,103 @@
+"""A walk through the dashboard: one key after another, and what each of them must bring about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Then:
+    """What must come of a key: in words, and how one sees it."""
+
+    words: str
+    seen: Callable[[Terminal], bool]
+
+    def __invert__(self) -> Then:
+        return Then(f"not: {self.words}", lambda terminal: not self.seen(terminal))
+
+    def __and__(self, other: Then) -> Then:
+        return Then(f"{self.words} and {other.words}", lambda terminal: self.seen(terminal) and other.seen(terminal))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something done in a terminal. A key has the `name` of its binding; what only leads on has none."""
+
+    name: str
+    key: str
+    then: Then
+    act: Callable[[Terminal], object]
+
+    def __str__(self) -> str:
+        return f"{self.name or 'on the way'} ({self.key})"
+
+
+def press(name: str, key: str, then: Then, act: Callable[[Terminal], object] | None = None) -> Step:
+    """The key of a binding, and what comes of it; `act` presses it where more than that is to be done."""
+    return Step(name, key, then, act or (lambda terminal: terminal.press(key)))
+
+
+def type_in(text: str, then: Then) -> Step:
+    """A text, and Enter."""
+    return Step("", text, then, lambda terminal: terminal.press(*text, "enter"))
+
+
+def do(what: str, act: Callable[[Terminal], object], then: Then) -> Step:
+    """Something that is no key of the dashboard's."""
+    return Step("", what, then, act)
+
+
+def walk(terminal: Terminal, steps: Iterable[Step]) -> None:
+    """Take the steps in turn: none may have come about before it is taken, each must before the next one is."""
+    for number, step in enumerate(steps, start=1):
+        what = f"step {number}, {step}: {step.then.words}"
+        assert not terminal.holds(step.then.seen), f"{what} was so before\n{terminal.text}"
+        step.act(terminal)
+        terminal.wait_until(step.then.seen, what)
+
+
+# --- what can be seen -------------------------------------------------------------------------------------------------
+
+
+def shows(*texts: str) -> Then:
+    """All of these are on the screen."""
+    return Then(f"shows {texts}", lambda terminal: all(text in terminal.text for text in texts))
+
+
+def hides(*texts: str) -> Then:
+    """None of these is on the screen."""
+    return Then(f"hides {texts}", lambda terminal: not any(text in terminal.text for text in texts))
+
+
+def matches(pattern: str) -> Then:
+    """A line of the screen matches."""
+    return Then(f"shows /{pattern}/", lambda terminal: bool(re.search(pattern, terminal.text, re.MULTILINE)))
+
+
+def lacks(pattern: str) -> Then:
+    """No line of the screen matches."""
+    return ~matches(pattern)
+
+
+def sets_off(pattern: str) -> Then:
+    """A piece of a line that matches, blanks around it left out, has another background than most of the screen."""
+
+    def seen(terminal: Terminal) -> bool:
+        return any(re.search(pattern, piece.strip()) for piece in terminal.picture.lit)
+
+    return Then(f"sets off /{pattern}/", seen)
+
+
+def copies(pattern: str) -> Then:
+    """The last text that was sent to the terminal's clipboard matches."""
+    return Then(f"copies /{pattern}/", lambda terminal: any(re.search(pattern, text) for text in terminal.copies[-1:]))
+
+
+def writes(file: Path, text: str) -> Then:
+    """There is such a file, with this in it."""
+    return Then(f"writes {file.name}", lambda terminal: file.exists() and text in file.read_text())
