@@ -53,11 +53,21 @@ class StreamSettings:
 
     def write_to_descriptor(self) -> None:
         if self._file is None or self._file != _file_behind(self.descriptor):  # the script has closed it
-            raw = io.FileIO(os.devnull, "wb")
+            raw = _Unbuffered(os.devnull, "wb")
         else:
-            raw = io.FileIO(self.descriptor, "wb", closefd=False)
-        self.raw = self.wrap(io.BufferedWriter(raw))
-        self.raw.reconfigure(line_buffering=True)
+            raw = _Unbuffered(self.descriptor, "wb", closefd=False)
+        self.raw = self.wrap(raw)
+        self.raw.reconfigure(write_through=True)
+
+
+class _Unbuffered(io.FileIO):
+    """A descriptor without a buffer: its lock would be held for ever by a thread that Python's end meets in a write."""
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[super().write(rest) or 0 :]
+        return len(data)
 
 
 def _file_behind(descriptor: int) -> tuple[int, int] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from faults.catalogue.exceptions import SLOW_WORK
 from faults.catalogue.fault import Fault, at_third, pipeline, serving
 
@@ -61,6 +63,13 @@ EXITS = (
     ),
     Fault("exit_hook_raises", "an exception in `atexit`", "import atexit\natexit.register(lambda: 1 / 0)\n"),
     Fault(
+        "daemon_thread_prints",
+        "a daemonic thread that prints while Python ends",
+        "import sys, threading\ndef tell():\n    while True: print('more', file=sys.stderr)\n"
+        "for _ in range(3): threading.Thread(target=tell, daemon=True).start()\nprint('on')\n",
+        prints="on",
+    ),
+    Fault(
         "exit_hook_hangs",
         "`atexit` that hangs",
         "import atexit, time\natexit.register(time.sleep, 600)\nprint('ready')\n",
@@ -111,7 +120,7 @@ SIGNALS = (
         "import sys\nsys.setrecursionlimit(10**9)\nclass A:\n    def __repr__(self): return repr(self)  # here\n"
         "print('before')\nrepr(A())\n",
         1,
-        "SIGSEGV",
+        "SIGSEGV" if sys.version_info < (3, 12) else "RecursionError",
         prints="before",
     ),
     Fault(
@@ -171,8 +180,8 @@ ENDLESS = (
     Fault(
         "thread_goes_on",
         "a thread of the script's own that never ends",
-        "import threading, time\ndef work():\n    while True: time.sleep(1)\n"
-        "threading.Thread(target=work).start()\nprint('ready')\n",
+        "import threading, time\ndef work():\n    time.sleep(0.3); print('ready')\n    while True: time.sleep(1)\n"
+        "threading.Thread(target=work).start()\n",
         130,
         interrupts=1,
     ),
