@@ -207,8 +207,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_KEY = re.compile(r"(?:[a-z]+\+)*(?:\S|\w+)")
+"""`x`, `?`, `f5`, `question_mark`, `ctrl+shift+left`."""
+
+
 def _are_keys(text: str) -> bool:
-    return all(key.strip() and not re.search(r"\s", key.strip()) for key in text.split(","))
+    return all(_KEY.fullmatch(key.strip()) for key in text.split(","))
 
 
 def _bytes(text: str) -> float | None:

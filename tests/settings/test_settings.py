@@ -59,6 +59,7 @@ def test_what_is_no_toml_is_named_with_its_line_and_reason() -> None:
         ("colour = 1", "settings.toml:1: unknown setting colour; there are theme, refresh,"),
         ('[keys]\n\n"run.reload" = 3', "settings.toml:3: keys: run.reload is not a key"),
         ('[keys]\n"run.reload" = "a,,b"', "settings.toml:2: keys: run.reload is not a key"),
+        ('[keys]\n"run.reload" = "app.quit()"', "settings.toml:2: keys: run.reload is not a key"),
     ],
 )
 def test_what_can_not_be_used_is_named_and_its_default_is_used(text: str, said: str) -> None:
