@@ -7,6 +7,7 @@ from typing import Any
 
 from sage_runtime.events import OperatorInfo, OperatorStats, from_fields, replace
 from sage_tui.state.series import BEHIND, Meter, Past
+from sage_tui.state.shares import Shares
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_operator, whole
 from sage_tui.state.views import OperatorView
 
@@ -18,6 +19,9 @@ AT_REST = 0.05
 
 BLOCKED = 0.1
 """The share of its time from which an upstream operator counts as blocked."""
+
+SHARES = ("busy", "waiting", "idle", "blocked", "paused", "cpu")
+"""The fields of stats and views that say how an operator spends its time."""
 
 ENDED = frozenset({"finished", "failed", "stopped"})
 """States and statuses that nothing follows."""
@@ -40,6 +44,7 @@ class OperatorState:
         "pressure",
         "recent",
         "services",
+        "shares",
         "stats",
     )
 
@@ -50,6 +55,7 @@ class OperatorState:
         self.meter_in = Meter()
         self.meter_out = Meter()
         self.past = Past()
+        self.shares = Shares()
         self.services: dict[str, None] = {}
         self.failures = 0
         self.pressure = 0
@@ -97,7 +103,9 @@ class OperatorState:
             self.past.rate.add(begin_out, time, gained_out)
         self.recent = self.past.note(time, stats.queue, stats.latency)
         self.past.fail(time, self.errors)
-        self.past.spend(time, stats.busy, stats.waiting, stats.blocked)
+        shares = (stats.busy, stats.waiting, stats.idle, stats.blocked, stats.paused, stats.cpu)
+        for begin, end, (busy, waiting, _, blocked, *_) in self.shares.add(time, shares):
+            self.past.spend(begin, end, busy, waiting, blocked)
         self._feel_pressure(stats, upstream_blocked)
         return begin_out, gained_out
 
@@ -135,11 +143,12 @@ class OperatorState:
                 return view
             rate_in, rate_out = self.meter_in.rate(now), self.meter_out.rate(now)
             rate = rate_in if self.info.kind == "sink" else rate_out
+            shares = self._shares(now)
             history = view.history if second == self._second else self.past.rate.minute.points(now)
             self._second = second
-            if rate == view.rate and rate_in == view.rate_in and history == view.history:
+            if rate == view.rate and rate_in == view.rate_in and history == view.history and shares == _shares_of(view):
                 return view
-            view = replace(view, rate=rate, rate_in=rate_in, history=history)
+            view = replace(view, rate=rate, rate_in=rate_in, history=history, **shares)
         else:
             view = self._new_view(now, ended)
         self._view, self._dirty, self._second = view, False, second
@@ -167,18 +176,21 @@ class OperatorState:
             history=self.past.rate.minute.points(now),
             queue=stats.queue,
             queue_capacity=stats.queue_capacity,
-            busy=stats.busy,
-            waiting=stats.waiting,
-            idle=stats.idle,
-            blocked=stats.blocked,
-            paused=stats.paused,
-            cpu=stats.cpu,
+            **self._shares(now),
             latency=stats.latency,
             replicas=stats.replicas,
             services=tuple(self.services),
             incomplete=stats.incomplete,
             pressed=self.pressed and not ended,
         )
+
+    def _shares(self, now: float) -> dict[str, float]:
+        """How it has spent the last seconds; its last words when all is over."""
+        shares = self.shares.mean(now) if now < math.inf else None
+        if shares is None:
+            stats = self.stats or OperatorStats(pipeline="", operator="", state="starting")
+            return {name: getattr(stats, name) for name in SHARES}
+        return dict(zip(SHARES, shares, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """The operator as plain data."""
@@ -188,6 +200,7 @@ class OperatorState:
             "in": self.meter_in.to_json(),
             "out": self.meter_out.to_json(),
             "past": self.past.to_json(),
+            "shares": self.shares.to_json(),
             "services": list(self.services),
             "failures": self.failures,
             "pressure": self.pressure,
@@ -203,7 +216,12 @@ class OperatorState:
         state.meter_in = Meter.from_json(data["in"])
         state.meter_out = Meter.from_json(data["out"])
         state.past = Past.from_json(data["past"])
+        state.shares = Shares.from_json(data.get("shares", []))  # not kept by earlier versions
         state.services = dict.fromkeys(data["services"])
         state.failures, state.pressure = whole(data["failures"]), whole(data["pressure"])
         state.pressed = data["pressed"] is True
         return state
+
+
+def _shares_of(view: OperatorView) -> dict[str, float]:
+    return {name: getattr(view, name) for name in SHARES}

@@ -31,7 +31,7 @@ BEHIND = 0.3
 Span = Literal["minute", "five_minutes", "whole"]
 """How far back a chart goes."""
 
-Kind = Literal["sum", "peak", "gauge"]
+Kind = Literal["sum", "peak", "gauge", "mean"]
 """What the bins of a `Series` hold."""
 
 
@@ -106,10 +106,11 @@ class Series:
 
     A rolling series keeps the newest bins. Any other keeps all of the run: when it is full, neighbours merge and the
     bins become twice as wide. A bin holds the sum of what was added in it, or the highest value noted in it (a peak);
-    in a gauge an empty bin repeats the one before.
+    a gauge holds the highest of what it stood at in it, and stands where it was last; a mean holds a level that is told
+    for stretches of time, and stays at the last one.
     """
 
-    __slots__ = ("first", "kind", "rolling", "size", "step", "values")
+    __slots__ = ("first", "kind", "level", "rolling", "size", "step", "until", "values")
 
     def __init__(self, size: int, step: float, kind: Kind, *, rolling: bool) -> None:
         self.size = size
@@ -117,6 +118,10 @@ class Series:
         self.kind = kind
         self.rolling = rolling
         self.first = 0
+        self.level = 0.0
+        """Where a gauge or a mean stands."""
+        self.until = 0.0
+        """Up to when a mean has been told."""
         self.values = array("d")
 
     def add(self, begin: float, end: float, amount: float) -> None:
@@ -143,6 +148,12 @@ class Series:
             self._bin(time)
         if value > self.values[-1]:
             self.values[-1] = value
+        self.level = value
+
+    def hold(self, begin: float, end: float, level: float) -> None:
+        """Stand at a level from `begin` to `end`, and from then on."""
+        self.add(begin, end, level * (end - begin))
+        self.level, self.until = level, end
 
     def _bin(self, time: float) -> int:
         """The bin of a time, made if it isn't there yet; times before the last bin fall into it."""
@@ -159,7 +170,7 @@ class Series:
         last = self.first + len(values) - 1
         if bin_ <= last:
             return last
-        filler = values[-1] if self.kind == "gauge" else 0.0
+        filler = self.level if self.kind == "gauge" else 0.0
         values.extend([filler] * min(bin_ - last, self.size))
         if len(values) > self.size:
             del values[: len(values) - self.size]
@@ -170,7 +181,7 @@ class Series:
         merged: dict[int, float] = {}
         for i, value in enumerate(self.values, self.first):
             old = merged.get(i // 2, 0.0)
-            merged[i // 2] = old + value if self.kind == "sum" else max(old, value)
+            merged[i // 2] = old + value if self.kind in ("sum", "mean") else max(old, value)
         self.first = self.first // 2
         self.values = array("d", merged.values())
         self.step *= 2
@@ -186,10 +197,12 @@ class Series:
                 return ()
             kept = values[:done]
             missing = min(done - len(kept), self.size)
+            if self.kind == "mean" and len(values) <= done:  # the last bin that is known, to its end
+                kept[-1] += self.level * max(0.0, (self.first + len(values)) * self.step - self.until)
             if missing > 0:
-                kept.extend([values[-1] if self.kind == "gauge" else 0.0] * missing)
+                kept.extend([self.level * self.step if self.kind == "mean" else self.level] * missing)
                 kept = kept[-self.size :]
-        if self.kind != "sum" or self.step == 1.0:
+        if self.kind not in ("sum", "mean") or self.step == 1.0:
             return tuple(kept)
         return tuple(value / self.step for value in kept)
 
@@ -200,18 +213,19 @@ class Series:
         if bin_ < self.first or so_far < 1.0:
             return None
         if bin_ - self.first >= len(self.values):
-            return self.values[-1] if self.kind == "gauge" and self.values else 0.0
+            return self.level
         value = self.values[bin_ - self.first]
-        return value / so_far if self.kind == "sum" else value
+        return value / so_far if self.kind in ("sum", "mean") else value
 
     def to_json(self) -> dict[str, Any]:
         """The series as plain data."""
-        return {"first": self.first, "step": self.step, "values": list(self.values)}
+        return {"first": self.first, "step": self.step, "values": list(self.values), "stands": [self.level, self.until]}
 
     def restore(self, data: dict[str, Any]) -> None:
         """Become the series that `to_json` described."""
         self.first, self.step = whole(data["first"]), finite(data["step"])
         self.values = array("d", data["values"])
+        self.level, self.until = map(finite, data.get("stands", (0.0, 1e12)))  # not kept by earlier versions
         if self.step <= 0 or len(self.values) > self.size or not math.isfinite(sum(self.values)):
             raise ValueError("no series")
 
@@ -264,7 +278,7 @@ class Past:
         self.queue = Track("gauge")
         self.p95 = Track("peak")
         self.failed = Track("sum")
-        self.shares = tuple(Series(60, 1.0, "gauge", rolling=True) for _ in range(3))
+        self.shares = tuple(Series(60, 1.0, "mean", rolling=True) for _ in range(3))
         self._failed = 0
         self._second = 0
         self._base = Latency()
@@ -289,10 +303,10 @@ class Past:
             self.failed.add(time, time, total - self._failed)
             self._failed = total
 
-    def spend(self, time: float, *shares: float) -> None:
-        """Take the shares of an operator's time in: busy, waiting, blocked."""
+    def spend(self, begin: float, end: float, *shares: float) -> None:
+        """Take in the shares of an operator's time between two times, and from then on: busy, waiting, blocked."""
         for series, share in zip(self.shares, shares, strict=True):
-            series.note(time, round(share, 3))
+            series.hold(begin, end, share)
 
     def charts(self, span: Span, now: float) -> Charts:
         """The charts over a span of time that ends at `now` (infinity: at the last bin)."""

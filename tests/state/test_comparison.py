@@ -83,7 +83,7 @@ def test_a_past_knows_its_failures_and_how_the_time_was_spent() -> None:
     for second in range(8):
         past.rate.add(second, second + 0.9, 10)
         past.fail(second + 0.9, 3 * (second // 4))
-        past.spend(second + 0.9, 0.5, 0.25, 0.125 * (second == 7))
+        past.spend(second, second + 1.0, 0.5, 0.25, 0.125 * (second == 7))
     again = Past.from_json(past.to_json())
     for known in (past, again):
         whole, minute = known.charts("whole", 9.0), known.charts("minute", 9.0)

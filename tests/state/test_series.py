@@ -127,14 +127,32 @@ def test_a_rolling_series_keeps_the_newest() -> None:
     assert list(series.values) == [0, 0, 1]
 
 
-def test_a_gauge_goes_on_where_nothing_is_heard_and_a_peak_does_not() -> None:
+def test_a_gauge_stands_where_it_was_last_and_a_peak_falls() -> None:
     gauge, peak = Series(5, 1.0, "gauge", rolling=True), Series(5, 1.0, "peak", rolling=True)
     for series in (gauge, peak):
         series.note(0.1, 7)
         series.note(0.2, 3)
-        series.note(3.0, 1)
-    assert list(gauge.values) == [7, 7, 7, 7]
+        series.note(3.1, 1)
+    assert list(gauge.values) == [7, 3, 3, 3]
+    assert gauge.points(6.4) == (3, 3, 3, 1, 1)
     assert list(peak.values) == [7, 0, 0, 1]
+
+
+def test_a_gauge_that_has_fallen_is_shown_low() -> None:
+    gauge = Series(60, 1.0, "gauge", rolling=True)
+    for time, depth in ((0.5, 25), (1.5, 0), (2.5, 0), (3.5, 4), (4.5, 1)):
+        gauge.note(time, depth)
+    assert gauge.points(5.4) == (25, 25, 0, 4, 4)
+
+
+def test_a_mean_weighs_by_time_and_stays_at_its_last_level() -> None:
+    load = Series(60, 1.0, "mean", rolling=True)
+    load.hold(0.0, 0.5, 1.0)
+    load.hold(0.5, 2.0, 0.2)
+    again = Series(60, 1.0, "mean", rolling=True)
+    again.restore(load.to_json())
+    for series in (load, again):
+        assert series.points(4.4) == pytest.approx((0.6, 0.2, 0.2, 0.2))
 
 
 def test_only_complete_bins_are_shown_and_silence_as_zeros() -> None:
