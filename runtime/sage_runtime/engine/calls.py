@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sage_runtime.engine.services import Service
 
 
+AGAIN_SECONDS = 0.01
+"""Until a call whose time is up is looked for again, if it was just being begun or answered."""
+
 DEFAULT_METHODS = ("process", "execute", "call")
 """What a call without a method's name calls: the first of these that the service has."""
 
@@ -23,11 +26,11 @@ class Request:
     """One call, from the caller to the service and back.
 
     `called` is a time of the runtime's clock; `timeout`, in seconds, counts from there. `parent` is the id of the call
-    that this one was made in. Exactly one thread calls `deliver`: the one that took the request out of the service's
-    hands (`Service.take_back`) or, when the method is over, the service's.
+    that this one was made in; `begun` is set by the service's thread. Exactly one thread calls `deliver`: the one that
+    took the request out of the service's hands (`Service.time_out`) or, when the method is over, the service's.
     """
 
-    __slots__ = ("args", "called", "id", "kwargs", "method", "owner", "parent", "timeout")
+    __slots__ = ("args", "begun", "called", "id", "kwargs", "method", "owner", "parent", "timeout")
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Request:
         self.called = called
         self.timeout = timeout
         self.parent = parent
+        self.begun = False
 
     @property
     def named(self) -> str:

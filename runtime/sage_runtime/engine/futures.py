@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any
 
-from sage_runtime.engine.calls import AsyncRequest, on_own_thread
+from sage_runtime.engine.calls import AGAIN_SECONDS, AsyncRequest, on_own_thread
 
 if TYPE_CHECKING:
     from sage_runtime.engine.services import Service
@@ -64,6 +64,8 @@ class ServiceFuture(Future[Any]):
                 service.end_wait(request.owner)
         if left is not None and (timeout is None or left <= timeout):
             service.time_out(request)
+            while not wait([self], AGAIN_SECONDS).done:
+                service.time_out(request)
             return
         raise TimeoutError(f"No answer after {timeout:g}s: {service.name}.{request.method or 'process'}")
 

@@ -20,7 +20,7 @@ from sage_runtime.engine.callerrors import (
     timed_out,
 )
 from sage_runtime.engine.callmeters import CallMeters
-from sage_runtime.engine.calls import DEFAULT_METHODS, AsyncRequest, Request, SyncRequest
+from sage_runtime.engine.calls import AGAIN_SECONDS, DEFAULT_METHODS, AsyncRequest, Request, SyncRequest
 from sage_runtime.engine.context import ServiceContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
@@ -43,9 +43,9 @@ class Service:
     """One service of a job. Its own thread makes it, executes its calls and ends it; any thread calls.
 
     A call is put into `_requests` and, as long as it has not begun, into `_queued`; the one that is executed is in
-    `_running`. Whoever takes it out of there answers it; `_moving` is held while it goes from one to the other, and by
-    who looks for it in both. `ready` is set once the service is made (or failed to be),
-    `ended` after its last hook.
+    `_running`. Whoever takes it out of there answers it. On its way it is in both for a moment, and `begun` only after
+    that: until then it is no business of who finds it in `_running`. `ready` is set once the service is made (or failed
+    to be), `ended` after its last hook.
     """
 
     def __init__(
@@ -78,7 +78,6 @@ class Service:
         self._closed = False
         self._in_child = False
         self._running: list[Request] = []
-        self._moving = allocate_lock()
         self._requests: SimpleQueue[Request | threading.Event | None] = SimpleQueue()
         self._marks: list[threading.Event] = []
         self._queued: dict[int, Request] = {}
@@ -250,7 +249,8 @@ class Service:
             lock.acquire()
         elif not lock.acquire(timeout=max(0.0, request.timeout)):
             self.time_out(request)
-            lock.acquire()  # released by now, or by whoever answers at this moment
+            while not lock.acquire(timeout=AGAIN_SECONDS):
+                self.time_out(request)
 
     def time_out(self, request: Request) -> None:
         """The caller's time is up: it gets a `TimeoutError`, unless the answer comes at this moment."""
@@ -269,15 +269,13 @@ class Service:
 
     def _refuse(self, request: Request, error: BaseException) -> None:
         """Answer with an error now, unless it is being answered: withdraw the call, or let it finish unheard."""
-        with self._moving:
-            withdrawn = self._withdraw(request)
-            if not withdrawn:
-                try:
-                    self._running.remove(request)
-                except ValueError:
-                    return
-        if withdrawn:
+        if self._withdraw(request):
             self._meters.account(request, self.clock() - request.called, None, None, error)
+        else:
+            try:
+                (self._running if request.begun else []).remove(request)
+            except ValueError:
+                return
         request.deliver(None, error)
 
     def begin_wait(self, owner: Owner, over: Callable[[], bool]) -> None:
@@ -340,16 +338,18 @@ class Service:
 
     def _serve(self) -> None:
         get = self._requests.get
-        queued, running, moving = self._queued, self._running, self._moving
+        queued, running = self._queued, self._running
         while True:
             request = get()
             if type(request) is SyncRequest or isinstance(request, Request):
-                with moving:
-                    begins = queued.pop(request.id, None) is not None
-                    if begins:
-                        running.append(request)
-                if begins:
+                running.append(request)  # first, so that it is always found in one place or the other
+                if queued.pop(request.id, None) is not None:
+                    request.begun = True
+                    if self._closed:  # who closed it may have come a moment too early for this one
+                        self._refuse(request, stopped(self.name))
                     self._execute(request)
+                else:
+                    running.clear()
             elif request is None:
                 return
             else:
