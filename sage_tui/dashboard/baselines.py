@@ -8,13 +8,16 @@ from typing import Protocol
 from sage_runtime.frozen import Frozen
 from sage_tui.dashboard.paint import Span as Text
 from sage_tui.state import format as fmt
-from sage_tui.state.comparison import NO_CHANGE, Change, change, measure
+from sage_tui.state.comparison import NO_CHANGE, Change, change_at
 from sage_tui.state.series import Span
 from sage_tui.state.services import method_key
 from sage_tui.state.views import Charts, RunView, ServiceView, SessionView
 
-TRIED = 4
-"""Earlier runs that are looked at for one that has submitted a pipeline."""
+TRIED = 6
+"""Earlier runs that are looked at for one to compare with."""
+
+TELLING = 8.0
+"""Seconds that such a run has gone on; of those that were all shorter it is the longest."""
 
 MOST_KEYS = 300
 """Operators and services that are compared."""
@@ -82,14 +85,17 @@ class Baselines:
         return self._changes
 
     def _read(self, run: int, earlier: list[int]) -> None:
-        """On another thread: the past of the latest earlier run that has submitted a pipeline."""
+        """On another thread: the past of the latest earlier run with a pipeline that has gone on for a while."""
+        best: RunView | None = None
         for number in reversed(earlier):
             view = self._source.run_view(number)
-            if view is None or not view.pipelines:
-                continue
-            pasts = {key: self._source.run_charts(number, key, "whole") for key in keys_of(view)}
-            self._before = run, number, {key: past for key, past in pasts.items() if past is not None}
-            return
+            if view is not None and view.pipelines and (best is None or view.elapsed > best.elapsed):
+                best = view
+                if view.elapsed >= TELLING:
+                    break
+        if best is not None:
+            pasts = {key: self._source.run_charts(best.run, key, "whole") for key in keys_of(best)}
+            self._before = run, best.run, {key: past for key, past in pasts.items() if past is not None}
 
     def _compare(self, run: RunView, before: Mapping[str, Charts]) -> Mapping[str, Change]:
         found = {}
@@ -97,12 +103,9 @@ class Baselines:
             old, now = before.get(key), self._source.charts(key, "whole")
             if old is None or now is None:
                 continue
-            age = now.rate.end
-            then, here = measure(old, age), measure(now, age)
-            if then is not None and here is not None:
-                differs = change(here, then)
-                if differs is not NO_CHANGE:
-                    found[key] = differs
+            differs = change_at(now, old, now.rate.end)
+            if differs is not NO_CHANGE:
+                found[key] = differs
         return found
 
 

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from sage_runtime.frozen import Frozen
 from sage_tui.state.views import Chart, Charts
 
-WINDOW = 10.0
-"""Seconds before an age that tell how things are at that age."""
+WINDOWS = (10.0, 30.0)
+"""Seconds before an age that tell how things are at that age; longer ones tell what the first leave open."""
 
 LEAST_BINS = 4
 """Bins of a chart that a comparison needs at least."""
 
 LEAST_RATE, LEAST_P95 = 0.05, 0.10
 """Changes by a smaller share are none."""
+
+LEAST_SECONDS = 100e-6
+"""Nor are those of a 95th percentile by less than this: the machine's own noise."""
 
 SURE = 3.0
 """By so many standard errors two means have to differ."""
@@ -56,7 +59,7 @@ class Change(Frozen):
 NO_CHANGE = Change()
 
 
-def measure(charts: Charts, age: float, window: float | None = WINDOW) -> Measure | None:
+def measure(charts: Charts, age: float, window: float | None = WINDOWS[0]) -> Measure | None:
     """How something did in the last `window` seconds before an age, or since its beginning (None).
 
     Args:
@@ -95,13 +98,13 @@ def level(values: Sequence[float]) -> Level:
     return Level(mean, spread / count, count)
 
 
-def difference(now: Level, before: Level, least: float) -> float | None:
-    """By which share of `before` they differ; None where that is little, or may be chance."""
+def difference(now: Level, before: Level, least: float, least_amount: float = 0.0) -> float | None:
+    """By which share of `before` they differ; None where that or the amount is little, or may be chance."""
     if not now.bins or not before.bins or before.mean <= 0:
         return None
     change = now.mean / before.mean - 1
     error = math.sqrt(now.variance + before.variance)
-    if abs(change) < least or abs(now.mean - before.mean) < SURE * error:
+    if abs(change) < least or abs(now.mean - before.mean) < max(SURE * error, least_amount):
         return None
     return change
 
@@ -112,7 +115,27 @@ def change(now: Measure, before: Measure) -> Change:
     sure = abs(more) > SURE * math.sqrt(now.errors + before.errors) or (more > 0 and before.errors == 0)
     found = Change(
         difference(now.rate, before.rate, LEAST_RATE),
-        difference(now.p95, before.p95, LEAST_P95),
+        difference(now.p95, before.p95, LEAST_P95, LEAST_SECONDS),
         more if sure else 0,
     )
+    return NO_CHANGE if found.nothing else found
+
+
+def change_at(now: Charts, before: Charts, age: float) -> Change:
+    """How the past of something differs from an earlier one at an age, by the shortest time that tells.
+
+    Where the earlier one was shorter, at the age in which that ended.
+    """
+    found = NO_CHANGE
+    age = min(age, before.rate.end)
+    for window in WINDOWS:
+        here, then = measure(now, age, window), measure(before, age, window)
+        if here is None or then is None:
+            continue
+        longer = change(here, then)
+        found = Change(
+            longer.rate if found.rate is None else found.rate,
+            longer.p95 if found.p95 is None else found.p95,
+            longer.errors,
+        )
     return NO_CHANGE if found.nothing else found

@@ -56,6 +56,15 @@ def test_a_new_run_is_compared_with_the_one_that_was_new_before() -> None:
     assert found.by_key["qa/Retriever"].rate == pytest.approx(-0.33, abs=0.01)
 
 
+def test_a_run_that_was_over_at_once_is_nothing_to_compare_with() -> None:
+    session = edited_session()
+    run = replace(session.view.shown, run=5, elapsed=40.0)
+    session.earlier[4] = replace(session.view.shown, elapsed=1.0)
+    summary = replace(session.view.runs[-1], run=5)
+    session.view = replace(session.view, current=run, shown=run, runs=(*session.view.runs, summary))
+    assert Baselines(session, lambda task: task()).changes(session.view).run == 2
+
+
 def test_nothing_new_in_a_second_is_the_same_object() -> None:
     session = edited_session()
     baselines = Baselines(session, lambda task: task())

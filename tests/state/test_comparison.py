@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sage_tui.state.comparison import NO_CHANGE, Change, change, measure
+from sage_tui.state.comparison import NO_CHANGE, Change, change, change_at, measure
 from sage_tui.state.series import Past
 from sage_tui.state.views import Chart, Charts
 
@@ -64,6 +64,29 @@ def test_runs_of_different_length_have_bins_of_different_width() -> None:
 def test_of_a_run_that_was_shorter_nothing_is_known_at_that_age() -> None:
     assert measure(steady(100, 0.01, seconds=10), 30.0) is None
     assert measure(steady(100, 0.01), 2.0) is None
+
+
+def test_with_a_shorter_run_the_comparison_stays_at_the_age_in_which_it_ended() -> None:
+    slower_later = Charts(
+        Chart(1.0, 60.0, (100.0, 101.0) * 10 + (10.0, 11.0) * 20), Chart(1.0, 60.0, ()), Chart(1.0, 60.0, ())
+    )
+    assert change_at(slower_later, steady(50, 0.01, seconds=20), 60.0).rate == pytest.approx(1.0, abs=0.03)
+
+
+def test_what_ten_seconds_leave_open_thirty_may_tell() -> None:
+    now, before = (Chart(1.0, 30.0, (low, 2 * low, 4 * low) * 10) for low in (13.0, 10.0))
+    quick, slow = Charts(now, now, Chart(1.0, 30.0, ())), Charts(before, before, Chart(1.0, 30.0, ()))
+    assert between(quick, slow).rate is None
+    assert change_at(quick, slow, 30.0) is NO_CHANGE
+    nearly = Charts(Chart(1.0, 30.0, (20.0, 30.0) * 15), slow.rate, Chart(1.0, 30.0, ()))
+    faster = Charts(Chart(1.0, 30.0, (26.0, 36.0) * 15), slow.rate, Chart(1.0, 30.0, ()))
+    assert between(faster, nearly).rate is None
+    assert change_at(faster, nearly, 30.0).rate == pytest.approx(0.24, abs=0.01)
+
+
+def test_a_few_microseconds_are_nothing() -> None:
+    assert between(steady(100, 60e-6), steady(100, 120e-6)).p95 is None
+    assert between(steady(100, 600e-6), steady(100, 1200e-6)).p95 == pytest.approx(-0.5, abs=0.01)
 
 
 def test_first_failures_are_told_and_a_few_more_of_many_are_not() -> None:
