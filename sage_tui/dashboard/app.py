@@ -51,6 +51,7 @@ from sage_tui.dashboard.suspending import Suspending
 from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
 from sage_tui.dashboard.toasts import Toasts
 from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
+from sage_tui.dashboard.typing_ahead import TypingAhead
 from sage_tui.dashboard.widgets.failures import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
 from sage_tui.dashboard.writing import Writing
@@ -121,6 +122,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         self._exit_on_finish = exit_on_finish
         self._heed_signals = heed_signals
         self._leaving = False
+        self._ahead = TypingAhead()
         self.ended_by: signal.Signals | None = None
         self._noticed: tuple[int, int] = (0, 0)
         self._phase = ""
@@ -176,6 +178,12 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent | events.Resize):
             self.feed.stir()
+        if isinstance(event, events.Key):
+            if not event.is_forwarded:
+                self._ahead.give(event, self.focused)
+            elif field := self._ahead.belongs_to(event, self.focused):
+                field._forward_event(events.Key(event.key, event.character))
+                return
         await super().on_event(event)
 
     def _told_to_end(self, signum: signal.Signals) -> None:

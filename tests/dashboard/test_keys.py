@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.showing import hello_session, misbehaving_session, run_view, session_view
+from textual.events import Key
 
 from sage_runtime.events import Input, Pause, Resume, Step, replace
 from sage_tui.dashboard.arrangement import PANES
@@ -72,6 +73,21 @@ async def test_p_pauses_and_resumes_and_s_steps_only_while_paused() -> None:
         await dashboard.press("s", "p")
         sent = [type(done) for done in dashboard.session.done if isinstance(done, Pause | Step | Resume)]
         assert sent == [Pause, Step, Resume]
+
+
+async def test_what_is_typed_at_once_with_the_key_that_opens_a_field_belongs_into_it() -> None:
+    session = hello_session()
+    async with open_dashboard(session) as dashboard:
+        await dashboard.press("3")
+        keys = [("slash", "/"), *((letter, letter) for letter in "error"), ("space", " "), ("p", "p"), ("enter", "\r")]
+        for key, character in keys:
+            dashboard.app.post_message(Key(key, character))
+        for _ in range(5):  # from the list to the app, to the field, and back to the app
+            await dashboard.settle()
+        assert session.done == ["start"]
+        search = dashboard.lines("output").search
+        assert search is not None
+        assert search.text == "error p"
 
 
 async def test_a_replay_takes_no_commands() -> None:

@@ -51,7 +51,7 @@ class Finder(Horizontal):
             "text, or re:…" if purpose == "search" else "text  re:…  source:NAME  level:warning  is:stderr"
         )
         self.display = True
-        field.focus(scroll_visible=False)
+        self.screen.set_focus(field, scroll_visible=False)  # at once: the next key is already meant for it
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
