@@ -5,32 +5,24 @@ from __future__ import annotations
 import threading
 from _thread import LockType, allocate_lock, get_ident
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from sage_runtime.attribution import set_source
-from sage_runtime.engine.callerrors import (
-    BrokenServiceError,
-    NoMethodError,
-    TooLateError,
-    passed_on,
-    stopped,
-    timed_out,
-)
+from sage_runtime.engine.callerrors import TooLateError, stopped, timed_out
 from sage_runtime.engine.callmeters import CallMeters
-from sage_runtime.engine.calls import AGAIN_SECONDS, DEFAULT_METHODS, AsyncRequest, Request, SyncRequest
+from sage_runtime.engine.calls import AGAIN_SECONDS, AsyncRequest, Request, SyncRequest
 from sage_runtime.engine.context import ServiceContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.forks import end_child
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.owner import Owner
+from sage_runtime.engine.served import Served
 from sage_runtime.engine.waits import Waits
 from sage_runtime.events import Event, LeftOut, ServiceStats
 from sage_runtime.graph import ServiceSpec
-from sage_runtime.preview import preview_arguments
 
 if TYPE_CHECKING:
     from sage_runtime.engine.futures import ServiceFuture
@@ -68,13 +60,10 @@ class Service:
         self.ended = threading.Event()
         self._pipeline = pipeline
         self._era = era
-        self._failures = failures
         self._crashed = crashed
         self._waits = waits
         self._context: ServiceContext | None = None
-        self._instance: Any = None
-        self._served: Any = None  # the instance, once it is set up
-        self._broken: BaseException | None = None
+        self._served = Served(spec, era, failures)
         self._closed = False
         self._in_child = False
         self._running: list[Request] = []
@@ -310,31 +299,19 @@ class Service:
         try:
             set_source(self._pipeline, self.name)
             self.owner.thread = threading.get_ident()
-            self._make()
+            if self._context is not None and not self._closed:
+                self._served.make(self._context)
             self.ready.set()
             self._serve()
             if self._in_child:
                 end_child()
-            self._end()
+            self._served.end()
         except BaseException as error:  # noqa: BLE001 - the outer edge of the thread: a fault of the engine
             self._crashed(error)
         finally:
             self.cancel()
             self.owner.thread = None  # another thread may get this ident
             self.ended.set()
-
-    def _make(self) -> None:
-        """Construct it and run `setup`, then `start`; what it raises answers every call."""
-        if self._closed or self._context is None:
-            return
-        try:
-            self._instance = self.spec.create(self._context)
-            self._hook("setup")
-            self._hook("start", "start_running")
-            self._served = self._instance
-        except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
-            self._broken = error
-            self._failures.record(self.name, "service", error)
 
     def _serve(self) -> None:
         get = self._requests.get
@@ -366,14 +343,17 @@ class Service:
         try:
             if request.timeout is not None and began > request.called + request.timeout:
                 raise TooLateError
-            method = getattr(self._served, name, None) if name is not None else None
-            result = (method or self._method(request))(*request.args, **request.kwargs)
+            method = getattr(self._served.ready, name, None) if name is not None else None
+            result = (method or self._served.method(request))(*request.args, **request.kwargs)
             duration = clock() - began
         except TooLateError:
             raised = error = self._timeout_error(request)
         except BaseException as caught:  # noqa: BLE001 - whatever user code raises is recorded and goes to the caller
             duration = clock() - began
-            raised, error = self._failed(request, caught)
+            if self._in_child:
+                end_child(caught)
+            expected = self._closed and isinstance(caught, ServiceStopped)
+            raised, error = self._served.failed(request, caught, count=not expected)
         try:
             self._running.pop()
         except IndexError:  # its caller has given up, or everything stops: it was refused
@@ -389,51 +369,6 @@ class Service:
         else:  # only counted, in the fewest steps: the caller's thread waits for the interpreter meanwhile
             request.deliver(result, error)
             self._meters.add((name or request.named, request.owner.id, duration, raised is not None, False))
-
-    def _method(self, request: Request) -> Callable[..., Any]:
-        if self._broken is not None:
-            raise BrokenServiceError from self._broken
-        names = DEFAULT_METHODS if request.method is None else (request.method,)
-        for name in names:
-            method = getattr(self._instance, name, None)
-            if callable(method):
-                request.method = name
-                found: Callable[..., Any] = method
-                return found
-        raise NoMethodError(names)
-
-    def _failed(self, request: Request, raised: BaseException) -> tuple[BaseException, BaseException]:
-        """Record what a call raised: what that was, and what its caller gets by the rules of the era."""
-        if self._in_child:
-            end_child(raised)
-        if isinstance(raised, BrokenServiceError):
-            raised = self._broken or raised
-        elif isinstance(raised, NoMethodError):
-            missing = raised.of_era(self._era, self.name)
-            return missing, missing
-        elif not (self._closed and isinstance(raised, ServiceStopped)):
-            self._failures.record(
-                self.name, "service", raised, partial(preview_arguments, request.args, request.kwargs)
-            )
-        return raised, passed_on(raised, self._era)
-
-    def _end(self) -> None:
-        """Run `stop`, then `cleanup` or `close`."""
-        if self._instance is None:
-            return
-        for names in (("stop",), ("cleanup", "close")):
-            try:
-                self._hook(*names)
-            except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
-                self._failures.record(self.name, "service", error)
-
-    def _hook(self, *names: str) -> None:
-        """Call the first of these methods that it has."""
-        for name in names:
-            method = getattr(self._instance, name, None)
-            if callable(method):
-                method()
-                return
 
     # --- measuring ---------------------------------------------------------------------------------------------------
 
