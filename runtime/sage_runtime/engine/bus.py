@@ -22,20 +22,15 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Protocol
-from weakref import WeakSet
 
 from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
+from sage_runtime.engine.heldback import Deferred, HeldBack, Unfinished
 from sage_runtime.engine.holding import depth, restore
 from sage_runtime.events import Event, Failure, Flush, Goodbye, Hello, Log, Modules, Wrote, encode, steady_clock
 
 _write = os.write
 """Also when a script puts something else in its place."""
 
-UNFINISHED_SECONDS = 0.05
-"""How long an unfinished line waits for its rest before it is sent as it is."""
-
-_TICK_SECONDS = 0.005
-_LATE_SECONDS = 0.1
 _MOST_ITEMS = 8192
 _MOST_CHARACTERS = 4 * 1024 * 1024
 _WRITE_BYTES = 256 * 1024
@@ -54,28 +49,6 @@ class Publisher(Protocol):
 
     def publish(self, event: Event) -> None:
         """Take an event, on any thread; may wait while the reader is behind."""
-
-
-class Unfinished(Protocol):
-    """Text on its way to a whole line; `began` is when, in seconds of `time.monotonic`, None if there is none."""
-
-    began: float | None
-
-    def finish(self) -> None:
-        """Send it as it is. Any thread."""
-
-
-class Deferred(Protocol):
-    """A thread that prints so much that its text reaches the bus in large pieces, or when it is asked for.
-
-    A `write` that was handed out in that time still works later; its text is then fetched a little late.
-    """
-
-    def settle(self) -> bool:
-        """Hand over what has been written so far; whether there was any. Any thread."""
-
-    def retire(self) -> None:
-        """Every write is handed over by itself again. Any thread."""
 
 
 class _Mark:
@@ -132,7 +105,7 @@ class EventBus:
     ) -> None:
         self.clock = clock or steady_clock()
         self.deferred: Deferred | None = None
-        self._ever_deferred: WeakSet[Deferred] = WeakSet()
+        self._held_back = HeldBack()
         self._write = write
         self._at_once = at_once
         self._lost = lost
@@ -146,8 +119,6 @@ class EventBus:
         self._asleep = False
         self._wake_up = threading.Lock()
         self._wake_up.acquire()
-        self._settled = 0.0
-        self._unfinished: dict[int, Unfinished] = {}
         self._marks: dict[int, _Mark] = {}
         self._encoder = Encoder(run)
         self._open = True
@@ -251,30 +222,27 @@ class EventBus:
 
     def await_rest(self, line: Unfinished) -> None:
         """Have an unfinished line sent if its rest does not come in time."""
-        if id(line) not in self._unfinished:
-            self._unfinished[id(line)] = line
-            if self._asleep:
-                self._wake()
+        if self._held_back.add_line(line) and self._asleep:
+            self._wake()
 
     def defer(self, writer: Deferred) -> None:
         """From now on `writer` hands its text over when it is asked to. There is one such writer at a time."""
-        self._ever_deferred.add(writer)
+        self._held_back.add_writer(writer)
         self.deferred = writer
         if self._asleep:
             self._wake()
 
     def finish_lines(self) -> None:
         """Send every unfinished line as it is."""
-        self._settle()
-        for line in list(self._unfinished.values()):
-            line.finish()
+        self._held_back.settle()
+        self._held_back.finish_lines()
 
     def flush(self, *, acknowledged: bool = False, timeout: float = 10.0) -> None:
         """Return when all published so far is written, or, `acknowledged`, has been read by the session.
 
         Unfinished lines stay. Gives up after `timeout` seconds or when the session is gone.
         """
-        self._settle()
+        self._held_back.settle()
         if not self._open or threading.current_thread() is self._pump or self._turn._is_owned():  # type: ignore[attr-defined]
             return
         mark = _Mark(acknowledged)
@@ -301,13 +269,8 @@ class EventBus:
         """In a forked child, where no pump runs: forget everything and drop what is published."""
         self._open = False
         self.deferred = None
-        self._ever_deferred.clear()
+        self._held_back = HeldBack()
         self._queue.clear()
-        self._unfinished.clear()
-
-    def _settle(self) -> None:
-        for writer in list(self._ever_deferred):
-            writer.settle()
 
     def _put(self, item: _Item) -> None:
         if self._open:
@@ -340,7 +303,7 @@ class EventBus:
 
     def _pump_once(self) -> bool:
         """Wait for work, take a round of it and write it; false after the end of the stream."""
-        seconds = self._look_around()
+        seconds = self._held_back.look(self.deferred)
         if not self._queue:
             self._sleep(seconds)
         with self._turn:
@@ -393,36 +356,6 @@ class EventBus:
             chunks.clear()
         if type(item) is _Mark and not item.acknowledged:
             self.acknowledge(number)
-
-    def _look_around(self) -> float | None:
-        """Fetch deferred text and send overdue lines; the seconds until the next look, None if nothing is awaited."""
-        wait = None
-        now = monotonic()
-        deferred = self.deferred
-        if deferred is not None:
-            wait = self._settled + _TICK_SECONDS - now
-            if wait <= 0:
-                wait, self._settled = _TICK_SECONDS, now
-                if not deferred.settle():
-                    deferred.retire()
-        elif self._ever_deferred:  # somebody may have kept its deferred `write`
-            wait = self._settled + _LATE_SECONDS - now
-            if wait <= 0:
-                wait, self._settled = _LATE_SECONDS, now
-                self._settle()
-        for key, line in list(self._unfinished.items()):
-            began = line.began
-            left = 0.0 if began is None else began + UNFINISHED_SECONDS - now
-            if left > 0:
-                wait = left if wait is None else min(wait, left)
-                continue
-            self._unfinished.pop(key, None)
-            if began is not None:
-                line.finish()
-            if line.began is not None:  # begun just now, when it was still listed
-                self._unfinished[key] = line
-                wait = UNFINISHED_SECONDS if wait is None else wait
-        return wait
 
     def _sleep(self, seconds: float | None) -> None:
         self._asleep = True
