@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.showing import FakeSession, hello_session, run_view, session_view
@@ -167,6 +169,19 @@ async def test_a_search_goes_to_the_nearest_match_before_the_current_line_or_els
         current = dashboard.lines("output").current()
         assert current is not None
         assert current.text == nearest
+
+
+async def test_a_match_is_brought_into_view_while_lines_come() -> None:
+    session = quiet_session(3000)
+    async with open_dashboard(session) as dashboard:
+        lines = dashboard.lines("output")
+        lines.set_search(parse("line 1234"))
+        assert lines.search_scan is not None
+        while not lines.search_scan.complete:  # another thread searches
+            await asyncio.sleep(0)
+        session.print("one more")  # it comes in the same frame as the match
+        await dashboard.frame()
+        assert any(row.endswith("line 1234") for row in dashboard.visible("output"))
 
 
 async def test_a_mistake_in_a_query_is_named_and_the_line_stays_open() -> None:

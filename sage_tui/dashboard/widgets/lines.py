@@ -117,9 +117,13 @@ class LineList(Selecting, can_focus=True):
         if scan is not None:
             scan.wake()
             self.transcript.choose(scan.numbers)
+        self._show_rows(anchor)
         if self.search_scan is not None:
             self.search_scan.wake()
             self._go_to_first_match()
+
+    def _show_rows(self, anchor: Place | None) -> None:
+        """Have as many rows as there are now: those on the screen stay, or (None) the last ones are shown."""
         rows, total = self.transcript.count(), self.transcript.total()
         if (rows, total) == self._seen:
             return
