@@ -17,6 +17,9 @@ from sage_runtime.script import Script
 _NAMED_LINE = re.compile(r" on line (\d+), but no encoding declared")
 _OURS = os.path.dirname(os.path.realpath(__file__)) + "/"  # noqa: PTH120 - pathlib takes milliseconds to import
 
+_reserve = [bytearray(16 << 20)]
+"""Given up where a script's end is told, for it may have left no memory. Nothing is in it, so it takes only room."""
+
 
 def exit_status(error: SystemExit) -> int:
     """The status that `sys.exit(…)` asks for; a message goes to stderr and is status 1."""
@@ -31,6 +34,7 @@ def exit_status(error: SystemExit) -> int:
 
 def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
     """Print an exception that the script didn't catch as Python does, and publish it as a failure on `bus`."""
+    _reserve.clear()
     remove_ours(error, script.cut(error))
     trace = error.__traceback__
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
