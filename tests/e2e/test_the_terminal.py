@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,22 @@ from support.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="the folder of settings is another one there")
 
-QUIET = STREAM.replace("delay=0.02", "delay=0.02, parallelism=1").replace(
+NO_CHANGES: Mapping[str, str] = {}
+
+NOBODY = {
+    "SSH_CONNECTION": "",
+    "SSH_TTY": "",
+    "SSH_CLIENT": "",
+    "TMUX": "",
+    "STY": "",
+    "DISPLAY": "",
+    "WSL_DISTRO_NAME": "",
+}
+"""An environment that names no clipboard."""
+
+FAR_AWAY = {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22"}
+
+QUIET = STREAM.replace(
     "        self.count += 1\n        return self.count",
     "        self.count += 1\n        return self.count if self.count <= 60 else None",
 )
@@ -34,10 +50,10 @@ def told(text: str) -> str:
     return "".join(re.sub(r"[\s│╯]", "", said) for said in re.findall("▌(.*)", text))
 
 
-def quiet(folder: Path, size: tuple[int, int] = (120, 36), **changes: str) -> Terminal:
-    """The dashboard on a run at rest."""
+def quiet(folder: Path, changes: Mapping[str, str] = NO_CHANGES, size: tuple[int, int] = (120, 36)) -> Terminal:
+    """The dashboard on a run at rest, in an environment with `changes`."""
     script = written(folder, "quiet.py", QUIET)
-    return Terminal(*COMMAND, script, size=size, cwd=folder, **changes)
+    return Terminal(*COMMAND, script, size=size, cwd=folder, **dict(changes))
 
 
 # --- settings and the demo --------------------------------------------------------------------------------------------
@@ -52,7 +68,7 @@ def settings(folder: Path, text: str) -> dict[str, str]:
 
 def test_a_key_of_ones_own_does_what_the_usual_one_did_which_does_nothing_any_more(tmp_path: Path) -> None:
     changes = settings(tmp_path, 'theme = "sage-light"\n[keys]\n"help" = "f"\n"quit" = "Q"\n')
-    with quiet(tmp_path, **changes) as terminal:
+    with quiet(tmp_path, changes) as terminal:
         terminal.wait_for("tick 60")
         assert b"48;2;250;251;248" in terminal.raw  # the light theme's background
         terminal.press("1", "q", "f")
@@ -66,7 +82,7 @@ def test_a_key_of_ones_own_does_what_the_usual_one_did_which_does_nothing_any_mo
 
 def test_settings_that_cant_be_used_are_named_with_their_lines_and_the_defaults_are_used(tmp_path: Path) -> None:
     changes = settings(tmp_path, 'refresh = 10\ntheme = "no-such"\n[keys]\n"no.such" = "a"\n')
-    with quiet(tmp_path, size=(160, 40), **changes) as terminal:
+    with quiet(tmp_path, changes, size=(160, 40)) as terminal:
         terminal.wait_for(
             lambda text: (
                 "settings.toml:2:thereisnothemeno-such;sage-darkisused" in told(text)
@@ -79,7 +95,7 @@ def test_settings_that_cant_be_used_are_named_with_their_lines_and_the_defaults_
 
 def test_settings_that_are_no_toml_are_named_with_the_line(tmp_path: Path) -> None:
     changes = settings(tmp_path, 'refresh = 10\ntheme = "sage\n')
-    with quiet(tmp_path, size=(160, 40), **changes) as terminal:
+    with quiet(tmp_path, changes, size=(160, 40)) as terminal:
         terminal.wait_for(lambda text: "settings.toml:2:" in told(text))
         quit_cleanly(terminal)
 
@@ -101,7 +117,7 @@ COLOUR = re.compile(rb"[34]8;2;(\d+);(\d+);(\d+)")
 
 
 def test_without_colours_there_are_greys_only_and_what_is_selected_is_seen_all_the_same(tmp_path: Path) -> None:
-    with quiet(tmp_path, NO_COLOR="1") as terminal:
+    with quiet(tmp_path, {"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("tick 60")
         terminal.press("2")
         terminal.wait_for("▌● Ticks")
@@ -121,7 +137,7 @@ def test_without_colours_there_are_greys_only_and_what_is_selected_is_seen_all_t
     ids=lambda changes: next(iter(changes.values())),
 )
 def test_it_looks_the_same_in_other_terminals(changes: dict[str, str], tmp_path: Path) -> None:
-    with quiet(tmp_path, **changes) as terminal:
+    with quiet(tmp_path, changes) as terminal:
         terminal.wait_for(lambda text: all(part in text for part in ("● RUNNING", "╭─ 1 Pipeline", "tick 60")))
         quit_cleanly(terminal)
 
@@ -142,7 +158,7 @@ def test_a_small_terminal_shows_a_pane_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_mouse_selects_rows_brings_tabs_to_the_front_scrolls_and_copies_from_one_pane(tmp_path: Path) -> None:
-    with quiet(tmp_path, SSH_CONNECTION="10.0.0.1 1 10.0.0.2 22", TMUX="", STY="") as terminal:
+    with quiet(tmp_path, NOBODY | FAR_AWAY) as terminal:
         terminal.wait_for(lambda text: "tick 60" in text and "● Show " in text)
         terminal.click(*terminal.picture.place("● Show "))
         terminal.wait_for("▌● Show")
@@ -152,8 +168,12 @@ def test_the_mouse_selects_rows_brings_tabs_to_the_front_scrolls_and_copies_from
         terminal.wheel(x, y, up=True)
         terminal.wait_for(lambda text: "tick 60" not in text and "G ─╯" in text)
         x, y = terminal.picture.place("tick 50")
-        terminal.drag((x, y), (5, y + 3))  # far into the pane at the left
-        terminal.wait_until(lambda shown: any("tick 51" in piece for piece in shown.picture.lit), "a selection")
+        terminal.hold(x, y)
+        terminal.drag(x + 3, y)
+        terminal.wait_until(lambda shown: any(piece.strip() == "tick" for piece in shown.picture.lit), "a selection")
+        terminal.drag(5, y + 3)  # far into the pane at the left
+        terminal.drop(5, y + 3)
+        terminal.wait_until(lambda shown: any("tick 52" in piece for piece in shown.picture.lit), "more of it")
         terminal.press("y")
         terminal.wait_until(lambda shown: bool(shown.copies), "a copy")
         lines = terminal.copies[-1].splitlines()
@@ -164,16 +184,6 @@ def test_the_mouse_selects_rows_brings_tabs_to_the_front_scrolls_and_copies_from
 
 
 # --- clipboards -------------------------------------------------------------------------------------------------------
-
-NOBODY = {
-    "SSH_CONNECTION": "",
-    "SSH_TTY": "",
-    "SSH_CLIENT": "",
-    "TMUX": "",
-    "STY": "",
-    "DISPLAY": "",
-    "WSL_DISTRO_NAME": "",
-}
 
 
 KEEPER = """#!/bin/sh
@@ -187,7 +197,7 @@ def test_on_this_computer_a_line_is_handed_to_its_clipboard_and_outlives_us(tmp_
     program, taken = written(tmp_path, "wl-copy", KEEPER), tmp_path / "taken"
     program.chmod(0o755)
     changes = NOBODY | {"WAYLAND_DISPLAY": "wayland-0", "TAKEN": str(taken), "PATH": f"{tmp_path}:/usr/bin:/bin"}
-    with quiet(tmp_path, **changes) as terminal:
+    with quiet(tmp_path, changes) as terminal:
         terminal.wait_for("tick 60")
         terminal.press("y")
         terminal.wait_for("Copied 7 characters to the clipboard (wl-copy).")
@@ -199,8 +209,8 @@ def test_on_this_computer_a_line_is_handed_to_its_clipboard_and_outlives_us(tmp_
 
 
 def test_from_far_away_a_line_is_sent_to_the_terminals_clipboard(tmp_path: Path) -> None:
-    changes = NOBODY | {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22", "WAYLAND_DISPLAY": "wayland-0"}
-    with quiet(tmp_path, **changes) as terminal:
+    changes = NOBODY | FAR_AWAY | {"WAYLAND_DISPLAY": "wayland-0"}
+    with quiet(tmp_path, changes) as terminal:
         terminal.wait_for("tick 60")
         terminal.press("y")
         terminal.wait_for("Sent 7 characters to the terminal's clipboard (OSC 52).")
@@ -210,7 +220,7 @@ def test_from_far_away_a_line_is_sent_to_the_terminals_clipboard(tmp_path: Path)
 
 def test_where_there_is_no_clipboard_a_file_is_named_that_holds_the_line(tmp_path: Path) -> None:
     changes = NOBODY | {"WAYLAND_DISPLAY": "", "TERM_PROGRAM": "Apple_Terminal", "TMPDIR": str(tmp_path)}
-    with quiet(tmp_path, **changes) as terminal:
+    with quiet(tmp_path, changes) as terminal:
         terminal.wait_for("tick 60")
         terminal.press("y")
         terminal.wait_for("No clipboard can be reached")

@@ -95,6 +95,7 @@ class Terminal:
         self._changed = threading.Condition()
         self._raw = bytearray()
         self._answered = False
+        self._text: str | None = None
         self._master, slave = pty.openpty()
         self._set_size(size)
         self.process = subprocess.Popen(
@@ -133,6 +134,7 @@ class Terminal:
             with self._changed:
                 self._raw += data
                 self._stream.feed(data)
+                self._text = None
                 if not self._answered and _ASKS_FOR_FRAMES in self._raw:
                     self._answered = True
                     os.write(self._master, _HAS_FRAMES)
@@ -147,7 +149,9 @@ class Terminal:
     def text(self) -> str:
         """What the screen shows, a line each."""
         with self._changed:
-            return "\n".join(self._screen.display)
+            if self._text is None:
+                self._text = "\n".join(self._screen.display)
+            return self._text
 
     @property
     def picture(self) -> Picture:
@@ -178,7 +182,7 @@ class Terminal:
         deadline = time.monotonic() + patience
         with self._changed:
             while True:
-                shown = "\n".join(self._screen.display)
+                shown = self.text
                 if self._whole() and (wanted in shown if isinstance(wanted, str) else wanted(shown)):
                     return shown
                 rest = deadline - time.monotonic()
@@ -211,9 +215,17 @@ class Terminal:
         """Press and let go the mouse's button over a cell, counted from 0."""
         self.press(_mouse(0, x, y), _mouse(0, x, y, up=True))
 
-    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """Press the mouse's button over one cell and let go over another."""
-        self.press(_mouse(0, *start), _mouse(32, *end), _mouse(0, *end, up=True))
+    def hold(self, x: int, y: int) -> None:
+        """Press the mouse's button over a cell."""
+        self.press(_mouse(0, x, y))
+
+    def drag(self, x: int, y: int) -> None:
+        """Move the mouse, its button pressed, to a cell."""
+        self.press(_mouse(32, x, y))
+
+    def drop(self, x: int, y: int) -> None:
+        """Let go the mouse's button over a cell."""
+        self.press(_mouse(0, x, y, up=True))
 
     def wheel(self, x: int, y: int, *, up: bool) -> None:
         """Turn the mouse's wheel over a cell by a notch."""
@@ -228,6 +240,7 @@ class Terminal:
         """Show another size than the command is told of."""
         with self._changed:
             self._screen.resize(lines, columns)
+            self._text = None
 
     def _set_size(self, size: tuple[int, int]) -> None:
         columns, lines = size
