@@ -41,7 +41,8 @@ from the [catalogue](../tests/faults/catalogue), in which each fault's script st
 command that ends otherwise, names another place, shows another state, leaves a process behind or the terminal in
 another mode counts as wrong. What each fault means to you: [What happens when…](what-happens-when.md)
 
-* **plain**: the exit status, and the last thing that was said on stderr.
+* **command**: `--plain`, `--json` or `--tui` before the script; `$T` is the folder in which it was tried.
+* **plain**: the exit status, and what the summary on stderr said last about how it ended.
 * **json**: the exit status, the first failure with its file and line, and how many records and calls count as failed.
   The events are numbered without a gap, and the last one is `run_finished`.
 * **dashboard**: the states that the header showed, first and after `r`, and the exit status after `q`. Every mode of
@@ -55,8 +56,9 @@ def rows(faults: Sequence[Fault], seen: dict[tuple[str, str], Seen]) -> list[str
     """The table of a theme."""
     lines = ["| fault | command | plain | json | dashboard |", "|---|---|---|---|---|"]
     for fault in faults:
-        command = " ".join(_quoted(word) for word in command_line(fault, "", "$T", ("sage-tui",)))
-        command = command.replace(" -- ", " ").replace("$T/project/", "")
+        words = [f"{name}={value}" for name, value in fault.environment.items()]
+        words += [_quoted(word) for word in command_line(fault, "", "$T", ("sage-tui",))]
+        command = " ".join(words).replace(" -- ", " ").replace("$T/project/", "").replace("{folder}", "$T")
         cells = [f"{fault.what}", f"`{_cell(command)}`"]
         for way in WAYS:
             found = seen.get((fault.name, way))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -27,6 +28,13 @@ LEAVES_SECONDS = 3.0
 """So long after its end something may still be on its way out."""
 
 _BETWEEN_INTERRUPTS = 0.5
+_AT_ONCE = 0.5
+_TELLING = re.compile(r"sage-tui: |  [\d,]+ x |  (warning|error): ")
+"""Lines of the summary that say how it ended; the others give numbers."""
+_VARYING = (
+    (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "… s"),
+    (re.compile(r"\bsession_\d+_\d+(_\d+)?(-\w+)?"), "session_…"),
+)
 _RUN = re.compile(r"\brun (\d+)\b")
 _NEVER_DRAWN = (b"\x1b]52;", b"\x1b]0;evil", b"\x1b]0;title", b"\x1bc", b"\x1b[6n where")
 """What scripts print that the terminal must not get from the dashboard."""
@@ -170,7 +178,8 @@ def _in_pipes(fault: Fault, trial: Trial, seen: Seen) -> None:
         status = piped.end(fault.patience)
     if fault.goes_on:
         ended = time.monotonic() - began
-        seen.text = f", {ended:.1f} s after ctrl+c" + (" twice" if fault.interrupts > 1 else "")
+        soon = "at once" if ended < _AT_ONCE else f"within {math.ceil(ended)} s"
+        seen.text = f", {soon} after ctrl+c" + (" twice" if fault.interrupts > 1 else "")
     seen.expect(fault.status, status, "exit status")
     out, err = bytes(piped.out), bytes(piped.err)
     if trial.way == "plain":
@@ -202,7 +211,8 @@ def _judge_plain(fault: Fault, trial: Trial, seen: Seen, out: bytes, err: bytes)
     seen.expect_in(fault.says.replace("{folder}", str(trial.folder)), said, "stderr")
     if fault.like_python and out != (python := _by_python(fault, trial)):
         seen.wrong.append(f"stdout is not as by Python: {out[-200:]!r} instead of {python[-200:]!r}")
-    ours = [line for line in said.splitlines() if not line.startswith("  logs: ")]
+    lines = said.splitlines()
+    ours = [line for line in lines if _TELLING.match(line)] or lines
     seen.text += f": {_shown(ours[-1], trial)}" if ours else ""
 
 
@@ -252,7 +262,9 @@ def _judge_failure(fault: Fault, trial: Trial, seen: Seen, failures: list[dict[s
     seen.expect(fault.failure, first["exception"] if first else "", "failure")
     if first is None:
         return
-    place = f"{Path(first['file']).name}:{first['line']}" if first["file"] else ""
+    place = Path(first["file"]).name if first["file"] else ""
+    if first["line"] is not None:
+        place += f":{first['line']}"
     if fault.line is not None:
         seen.expect(f"{trial.script.name}:{fault.line}", place, "place of the failure")
     seen.text += f": {first['exception']}" + (f" at {place}" if place else "")
@@ -302,7 +314,11 @@ def _watch(fault: Fault, trial: Trial, terminal: Terminal) -> list[str]:
     if fault.state_again:
         before = _run(shown)
         if fault.script is not None and not trial.script.exists():
-            write_script(fault, trial.script)  # it runs as soon as it is there
+            back = trial.script.with_suffix(".back")
+            write_script(fault, back)
+            with back.open("a") as file:
+                file.write("# changed: the same text again would be no save\n")
+            back.replace(trial.script)  # it runs as soon as it is there
         else:
             terminal.press("r")
         shown = terminal.wait_for(
@@ -362,6 +378,9 @@ def _is_zombie(entry: Path) -> bool:
 
 def _shown(text: str, trial: Trial) -> str:
     """One line, without the places of this machine."""
-    line = " ".join(text.replace(str(trial.folder), "…").replace(HERE, "").split())
-    line = re.sub(r"\b\d+(\.\d+)? (ms|s)\b", "… s", line)
+    for place in (trial.script.parent, trial.folder):
+        text = text.replace(f"{place}/", "")
+    line = " ".join(text.replace(HERE, "").split())
+    for pattern, instead in _VARYING:
+        line = pattern.sub(instead, line)
     return line if len(line) <= 160 else line[:159] + "…"

@@ -72,7 +72,7 @@ EXITS = (
     Fault(
         "exit_hook_hangs",
         "`atexit` that hangs",
-        "import atexit, time\natexit.register(time.sleep, 600)\nprint('ready')\n",
+        "import atexit, time\ndef end(): print('ready'); time.sleep(600)\natexit.register(end)\n",
         130,
         interrupts=1,
     ),
