@@ -360,6 +360,7 @@ def _record(session: SessionWithPast, file: Path) -> bool:
     except (JournalError, RecordingError, OSError) as error:
         print(f"sage-tui: --record: {error}", file=sys.stderr)
         return False
+    print(f"sage-tui: recorded in {file}", file=sys.stderr)
     return True
 
 

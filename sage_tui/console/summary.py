@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sage_tui.state.bottleneck import slowest_operator
 from sage_tui.state.format import clean, cut, duration, exact, rate
-from sage_tui.state.views import FailureGroup, OperatorView, PipelineView, RunView, ServiceView
+from sage_tui.state.views import FailureGroup, PipelineView, RunView, ServiceView
 
 Piece = tuple[str, str]
 """Text and its Rich style (empty: none)."""
@@ -85,12 +86,6 @@ def _pipeline_line(pipeline: PipelineView) -> list[Piece]:
     if slowest is not None:
         line.append((f", slowest {_named(slowest.id)} (p95 {duration(slowest.latency.p95)})", ""))
     return line
-
-
-def slowest_operator(pipeline: PipelineView) -> OperatorView | None:
-    """The operator that takes longest for a record, sources aside, for they set their own pace."""
-    candidates = [o for o in pipeline.operators if o.kind not in ("source", "batch") and o.latency.p95 > 0]
-    return max(candidates, key=lambda operator: operator.latency.p95, default=None)
 
 
 def _called(pipelines: Iterable[PipelineView]) -> list[ServiceView]:

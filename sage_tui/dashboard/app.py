@@ -251,6 +251,12 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         severity = {"warning": "warning", "error": "error"}.get(notice.level, "information")
         self.notify(notice.message[:400], severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
 
+    def action_help_quit(self) -> None:
+        """Ctrl+c, which ends programs elsewhere: say which key ends this one."""
+        for key, active in self.active_bindings.items():
+            if active.binding.id == "quit":
+                self.notify(f"{active.binding.key_display or key} quits", timeout=NOTICE_SECONDS, markup=False)
+
     async def action_quit(self) -> None:
         """Stop the run, tidy up, leave."""
         if self._leaving:

@@ -31,6 +31,21 @@ def bottleneck(pipeline: PipelineView) -> Bottleneck | None:
     )
 
 
+def slowest_operator(pipeline: PipelineView) -> OperatorView | None:
+    """The operator that has needed longest for its records in all, sources aside, for they set their own pace.
+
+    Each of its replicas has needed the share of it that falls to one.
+    """
+    timed = [one for one in pipeline.operators if one.kind not in ("source", "batch") and one.latency.p95 > 0]
+    return max(timed, key=time_needed, default=None)
+
+
+def time_needed(operator: OperatorView) -> float:
+    """The seconds that each replica of an operator has needed for its records, by what was timed."""
+    each = mean(operator.latency.buckets) or operator.latency.p95
+    return operator.records_in * each / max(1, operator.parallelism)
+
+
 def _awaited(operator: OperatorView, services: Iterable[ServiceView]) -> str | None:
     """The service that the operator has spent most time in, by its calls and their mean duration."""
     spent: dict[str, float] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sage_runtime.events import Latency, replace
-from sage_tui.console.summary import print_summary, slowest_operator, summary
+from sage_tui.console.summary import print_summary, summary
 from sage_tui.state.views import FailureGroup, OperatorView, PipelineView, RunView, ServiceView
 
 
@@ -126,13 +126,6 @@ def test_many_of_a_kind_are_counted() -> None:
     lines = [line for line in text(replace(GOOD, pipelines=(pipeline,))) if "service" in line]
     assert [line.split(":")[0] for line in lines[:5]] == [f"  service s{number}" for number in range(5)]
     assert lines[5:] == ["  and 15 more services"]
-
-
-def test_a_source_is_never_the_slowest() -> None:
-    slowest = slowest_operator(PIPELINE)
-    assert slowest is not None
-    assert slowest.id == "Shout"
-    assert slowest_operator(replace(PIPELINE, operators=PIPELINE.operators[:1])) is None
 
 
 def test_off_a_terminal_our_own_words_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:

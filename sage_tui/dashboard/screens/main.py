@@ -97,7 +97,7 @@ class MainScreen(Screen[None]):
         self.banner.show_view(view)
         self.prompt.show_view(view)
         self.timeline.show_view(view)
-        failures = sum(failed.group.count for failed in failures_of(view))
+        failures = view.shown.errors or sum(failed.group.count for failed in failures_of(view))  # as the header has it
         self.board.set_badge("failures", f"({fmt.count(failures)})" if failures else "")
         self.board.want(
             Wanted(

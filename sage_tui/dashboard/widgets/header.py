@@ -9,6 +9,7 @@ from textual.strip import Strip
 
 from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
 from sage_tui.state import format as fmt
+from sage_tui.state.bottleneck import slowest_operator, time_needed
 from sage_tui.state.views import RunView, SessionView
 
 PHASES: Mapping[str, tuple[str, str]] = {
@@ -66,7 +67,19 @@ def header_spans(view: SessionView, width: int, closing: bool = False) -> list[S
         why = fmt.clean(bottleneck.reason)
         parts.append((6, (Span("bottleneck ", "muted"), Span(name, "accent"), Span(f" ({why})", "muted"))))
         parts.append((5, (Span("▲ ", "accent"), Span(name, "accent"))))
+    elif run.phase in ENDED:
+        parts += _slowest(run)
     return _fit(parts, width)
+
+
+def _slowest(run: RunView) -> list[tuple[int, Sequence[Span]]]:
+    """What would be worth looking at after the run: the operator that has needed longest."""
+    slowest = [one for one in map(slowest_operator, run.pipelines) if one is not None]
+    if not slowest:
+        return []
+    operator = max(slowest, key=time_needed)
+    name, p95 = fmt.clean(operator.name), f" (p95 {fmt.duration(operator.latency.p95)})"
+    return [(6, (Span("slowest ", "muted"), Span(name), Span(p95, "muted")))]
 
 
 def _fit(parts: Sequence[tuple[int, Sequence[Span]]], width: int) -> list[Span]:
