@@ -125,8 +125,8 @@ def test_a_time_out_names_service_method_and_seconds_and_drops_the_late_answer()
     service = Waiting()
 
     def call(context: Any, _: int) -> Any:
-        with pytest.raises(TimeoutError, match=r"after 0\.01s: svc\.wait"):
-            context.call_service["svc"].wait(timeout=0.01)
+        with pytest.raises(TimeoutError, match=r"after 0\.5s: svc\.wait"):
+            context.call_service["svc"].wait(timeout=0.5)
         service.go.set()
         return context.call_service["svc"].quick()
 
