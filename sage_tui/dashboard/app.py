@@ -340,7 +340,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         self._open(OperatorScreen(event.key, self.session, self.finder, self.colours, self.past))
 
     def on_service_opened(self, event: ServiceOpened) -> None:
-        self._open(ServiceScreen(event.key, self.finder, self.colours, self.baselines))
+        self._open(ServiceScreen(event.key, self.finder, self.colours, self.baselines, slowest=event.slowest))
 
     def _open(self, screen: Screen[None]) -> None:
         """Put a screen over the others, and fill it."""

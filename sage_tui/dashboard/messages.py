@@ -34,9 +34,10 @@ class OperatorOpened(Message):
 
 @dataclass
 class ServiceOpened(Message):
-    """Enter on a service; `key` is `pipeline/name`."""
+    """Enter on a service; `key` is `pipeline/name`. Or, if `slowest`, its slowest calls are asked for."""
 
     key: str
+    slowest: bool = False
 
 
 @dataclass

@@ -166,6 +166,34 @@ async def test_the_slowest_call_is_opened_with_its_arguments_and_result() -> Non
         assert "['passage 20', 'passage 21']" in text
 
 
+async def test_o_among_the_calls_of_all_services_opens_the_slowest_one_first() -> None:
+    async with open_dashboard(store_session()) as dashboard:
+        await dashboard.press("4", "o")
+        screen = dashboard.app.screen
+        assert isinstance(screen, ServiceScreen)
+        await searched(dashboard, screen)
+        current = screen.calls.table.current()
+        assert current is not None
+        assert isinstance(current.event, ServiceCall)
+        assert current.event.duration == max(one.duration for one in calls(120))
+
+
+async def test_the_cursor_stays_on_the_slowest_call_until_somebody_moves_it() -> None:
+    async with open_service() as (dashboard, screen):
+        await dashboard.press("o")
+        await searched(dashboard, screen)
+        for number, (keys, on_it) in enumerate((((), True), (("down", "up"), False))):
+            await dashboard.press(*keys)
+            slower = replace(calls(1)[0], id=9_000 + number, duration=2.0 + number)
+            dashboard.session.lines("service_call").add(slower)
+            while screen.calls.table.row_count <= 120 + number:
+                await dashboard.frame()
+            line = screen.calls.table.current()
+            assert line is not None
+            assert isinstance(line.event, ServiceCall)
+            assert (line.event.id == 9_000 + number) is on_it
+
+
 async def test_a_failed_call_is_opened_with_its_traceback() -> None:
     async with open_service() as (dashboard, screen):
         screen.calls.choose(parse("is:failed took:<3ms re:record.43"))

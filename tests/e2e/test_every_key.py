@@ -204,6 +204,8 @@ SERVICE = [
     press("table.open", "enter", shows("1 ◇ shop", "2 Callers")),
     press("calls.order", "o", matches(r"· by \w+")),
     press("deck.back", "escape", shows("1 Pipeline")),
+    press("calls.slowest", "o", shows("1 ◇ shop", "by took")),
+    press("deck.back", "escape", shows("1 Pipeline")),
 ]
 
 

@@ -11,6 +11,7 @@ from support.showing import NOON, FakeSession, edge, operator, run_view, service
 from sage_runtime.events import Failure, Latency, Record, ReplicaStats, ServiceCall, bucket_of, replace
 from sage_tui.session.versions import FileChange
 from sage_tui.state.latency import of_buckets
+from sage_tui.state.series import Span
 from sage_tui.state.services import method_key
 from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
 
@@ -162,8 +163,9 @@ def charted_session() -> FakeSession:
         session.past[3, key, "minute"] = charts(1.0, 35.0, 35, level=level, late=0.3)
         session.past[3, key, "five_minutes"] = charts(5.0, 35.0, 7, level=level, late=0.3)
         session.past[3, key, "whole"] = charts(1.0, 35.0, 35, level=level, late=0.3)
-    for run, span in ((3, "minute"), (3, "five_minutes"), (3, "whole")):
-        session.past[run, None, span] = replace(session.past[run, None, span], slowest="Retriever")
+    spans: tuple[Span, ...] = ("minute", "five_minutes", "whole")
+    for span in spans:
+        session.past[3, None, span] = replace(session.past[3, None, span], slowest="Retriever")
     return session
 
 

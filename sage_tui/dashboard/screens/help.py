@@ -62,7 +62,7 @@ _EVERYWHERE: Sequence[_Section] = (
             ("esc", "forget search and filter"),
             ("y   Y", "copy what the mouse selected, or the line; the record, call or line as JSON"),
             ("x", "write all that the pane shows to a file, through its filter"),
-            ("t", "in Service calls: between the services and the calls"),
+            ("t   o", "in Service calls: between services and calls; the slowest calls first"),
         ),
     ),
 )
@@ -87,6 +87,7 @@ _LEGEND: Sequence[tuple[str, str]] = (
     ("queue", "records waiting before it; near its capacity the operator is too slow"),
     ("─▶  ─◀", "streams; a feedback loop returns below the operators"),
     ("◇", "a service, below the operators that call it"),
+    ("▲ before a call", "one of the slowest of its method"),
     ("bottleneck", "the operator or service that limits the pipeline"),
 )
 

@@ -22,8 +22,11 @@ from sage_tui.state.views import ServiceView, SessionView
 class ServiceScreen(DeckScreen):
     """Enter on a method or a caller shows its calls; Enter on a call shows it whole."""
 
-    def __init__(self, key: str, finder: RunLinesFinder, colours: SourceColours, baselines: Baselines) -> None:
+    def __init__(
+        self, key: str, finder: RunLinesFinder, colours: SourceColours, baselines: Baselines, *, slowest: bool = False
+    ) -> None:
         self._key = key
+        self._slowest = slowest
         self._rows = 3
         self._baselines = baselines
         pipeline, _, name = key.partition("/")
@@ -32,6 +35,11 @@ class ServiceScreen(DeckScreen):
         self.calls = ServiceCallsPane(pipeline, name, colours, finder)
         super().__init__(Deck([self.methods, self.callers, self.calls], self._divide, "calls"))
         self.deck.labels["methods"] = f"◇ {fmt.clean(name)}"
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self._slowest:
+            self.calls.sort("took")
 
     def _divide(self, width: int, height: int) -> Groups:
         """Methods and callers over the calls; side by side where there is room."""

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from sage_runtime.events import ServiceCall
 from sage_tui.dashboard.baselines import NOTHING, Baselines, Changes, change_of, change_span
 from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.dashboard.paint import Span
@@ -89,6 +90,7 @@ class CallsPane(LinePane):
         Binding(
             "t", "switch", "Table", tooltip="Between the table of services and the calls", show=False, id="calls.switch"
         ),
+        Binding("o", "slowest", "Slowest", tooltip="The slowest calls of this service", id="calls.slowest"),
     ]
 
     def __init__(self, colours: SourceColours, finder: RunLinesFinder, baselines: Baselines) -> None:
@@ -160,6 +162,22 @@ class CallsPane(LinePane):
             self.table.focus()
         else:
             self.list.focus()
+
+    def action_slowest(self) -> None:
+        """Show the slowest calls: of the service under the cursor, or of that with the slowest one."""
+        key = self._service_chosen()
+        if key is not None:
+            self.post_message(ServiceOpened(key, slowest=True))
+
+    def _service_chosen(self) -> str | None:
+        row = self.table.current()
+        if self.table.has_focus and row is not None:
+            return row.service.key
+        line = None if self.list.follow else self.list.current()
+        if line is not None and isinstance(line.event, ServiceCall):
+            return f"{line.event.pipeline}/{line.event.service}"
+        rows = self._rows.values()
+        return max(rows, key=lambda one: one.service.latency.max).service.key if rows else None
 
     def on_resize(self) -> None:
         super().on_resize()

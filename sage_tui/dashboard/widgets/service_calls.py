@@ -97,6 +97,8 @@ class ServiceCallsPane(ScopedLines):
         self.table = RankedCalls(colours)
         self.table.display = False
         self.ranking: Ranking | None = None
+        self._chosen = False
+        """Whether somebody has moved the cursor in the order; until then it is on the first call, whichever that is."""
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -118,7 +120,10 @@ class ServiceCallsPane(ScopedLines):
             for lines in self.list.transcript.runs:
                 self.ranking.add(lines.run, lines.source)
             self.ranking.wake()
-            self.table.show_rows([(f"{line.event.run}/{line.number}", line) for line in self.ranking.first()])
+            rows = [(f"{line.event.run}/{line.number}", line) for line in self.ranking.first()]
+            self.table.show_rows(rows)
+            if rows and not self._chosen:
+                self.table.select(rows[0][0])
         super().show_view(view)
 
     def _mark(self, found: Limits) -> None:
@@ -137,6 +142,7 @@ class ServiceCallsPane(ScopedLines):
             for lines in self.list.transcript.runs:
                 self.ranking.add(lines.run, lines.source)
             self.ranking.start()
+            self._chosen = False
         self.list.display, self.table.display = self.ranking is None, self.ranking is not None
         self.focus_main()
         self.set_note(self.status())
@@ -173,6 +179,7 @@ class ServiceCallsPane(ScopedLines):
 
     def on_table_moved(self, event: Table.Moved) -> None:
         event.stop()
+        self._chosen = True
 
     def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
