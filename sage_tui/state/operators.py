@@ -20,7 +20,7 @@ AT_REST = 0.05
 BLOCKED = 0.1
 """The share of its time from which an upstream operator counts as blocked."""
 
-SHARES = ("busy", "waiting", "idle", "blocked", "paused", "cpu")
+SHARES = ("paused", "busy", "waiting", "idle", "blocked", "cpu")
 """The fields of stats and views that say how an operator spends its time."""
 
 ENDED = frozenset({"finished", "failed", "stopped"})
@@ -103,9 +103,10 @@ class OperatorState:
             self.past.rate.add(begin_out, time, gained_out)
         self.recent = self.past.note(time, stats.queue, stats.latency)
         self.past.fail(time, self.errors)
-        shares = (stats.busy, stats.waiting, stats.idle, stats.blocked, stats.paused, stats.cpu)
-        for begin, end, (busy, waiting, _, blocked, *_) in self.shares.add(time, shares):
-            self.past.spend(begin, end, busy, waiting, blocked)
+        shares = (stats.busy, stats.waiting, stats.idle, stats.blocked, stats.cpu)
+        for begin, end, paused, (busy, waiting, _, blocked, _) in self.shares.add(time, stats.paused, shares):
+            active = 1.0 - paused
+            self.past.spend(begin, end, busy * active, waiting * active, blocked * active)
         self._feel_pressure(stats, upstream_blocked)
         return begin_out, gained_out
 
@@ -186,11 +187,12 @@ class OperatorState:
 
     def _shares(self, now: float) -> dict[str, float]:
         """How it has spent the last seconds; its last words when all is over."""
-        shares = self.shares.mean(now) if now < math.inf else None
-        if shares is None:
+        found = self.shares.mean(now) if now < math.inf else None
+        if found is None:
             stats = self.stats or OperatorStats(pipeline="", operator="", state="starting")
             return {name: getattr(stats, name) for name in SHARES}
-        return dict(zip(SHARES, shares, strict=True))
+        paused, shares = found
+        return dict(zip(SHARES, (paused, *shares), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """The operator as plain data."""

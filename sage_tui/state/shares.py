@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sage_tui.state.series import WINDOW
 from sage_tui.state.sound import finite
@@ -12,49 +11,56 @@ from sage_tui.state.sound import finite
 FRESH = 0.25
 """Seconds that stats speak of at most; before that all was as in the stats before, which are not sent again."""
 
-Piece = tuple[float, float, tuple[float, ...]]
-"""From when until when, in the run's time, the shares were what."""
+
+class Piece(NamedTuple):
+    """From when until when, in the run's time; the share of it that was paused, and the shares of the rest."""
+
+    begin: float
+    end: float
+    paused: float
+    shares: tuple[float, ...]
 
 
 class Shares:
-    """Shares of the time as a step function, kept for `WINDOW` seconds; what they are shares of is the caller's."""
+    """Shares of the time as a step function, kept for `WINDOW` seconds. Which ones they are is the caller's."""
 
     __slots__ = ("_last", "_pieces")
 
     def __init__(self) -> None:
         self._pieces: deque[Piece] = deque()
-        self._last: tuple[float, tuple[float, ...]] | None = None
+        self._last: Piece | None = None
 
-    def add(self, time: float, shares: tuple[float, ...]) -> list[Piece]:
-        """Take the shares of the interval that ends at `time` in; returns the pieces of time that are known by it."""
-        if self._last is None:
-            self._last = (time, shares)
+    def add(self, time: float, paused: float, shares: tuple[float, ...]) -> list[Piece]:
+        """Take in what is known of the interval that ends at `time`; returns the pieces of time that tells of."""
+        last, self._last = self._last, Piece(time, time, paused, shares)
+        if last is None:
             return []
-        end, before = self._last
-        begin = max(end, time - FRESH)
-        new = [piece for piece in ((end, begin, before), (begin, time, shares)) if piece[1] > piece[0]]
+        begin = max(last.end, time - FRESH)
+        time = max(last.end, time)
+        self._last = Piece(time, time, paused, shares)
+        pieces = (last._replace(begin=last.end, end=begin), Piece(begin, time, paused, shares))
+        new = [piece for piece in pieces if piece.end > piece.begin]
         self._pieces.extend(new)
-        self._last = (max(end, time), shares)
-        while self._pieces and self._pieces[0][1] <= time - WINDOW:
+        while self._pieces and self._pieces[0].end <= time - WINDOW:
             self._pieces.popleft()
         return new
 
-    def mean(self, now: float) -> tuple[float, ...] | None:
-        """The shares of the last `WINDOW` seconds before `now`, to three digits; None before there are any.
+    def mean(self, now: float) -> tuple[float, tuple[float, ...]] | None:
+        """What was paused of the last `WINDOW` seconds before `now`, and the shares of the rest; to three digits.
 
-        After the last piece all stays as it is.
+        None before anything is known. After the last piece all stays as it is.
         """
-        if self._last is None:
+        last = self._last
+        if last is None:
             return None
-        end, last = self._last
-        begin = now - WINDOW
-        pieces: Sequence[Piece] = [*self._pieces, (end, max(end, now), last)]
-        spans = [(min(now, b) - max(begin, a), shares) for a, b, shares in pieces]
-        known = sum(seconds for seconds, _ in spans if seconds > 0)
-        if known <= 0:
-            return last
-        sums = (sum(seconds * shares[i] for seconds, shares in spans if seconds > 0) for i in range(len(last)))
-        return tuple(round(total / known, 3) for total in sums)
+        pieces = [*self._pieces, last._replace(end=max(last.end, now))]
+        known = [(max(0.0, min(now, one.end) - max(now - WINDOW, one.begin)), one) for one in pieces]
+        seconds = sum(length for length, _ in known)
+        active = sum(length * (1.0 - one.paused) for length, one in known)
+        if seconds <= 0 or active <= 0:
+            return last.paused, last.shares
+        sums = (sum(n * (1.0 - one.paused) * one.shares[i] for n, one in known) for i in range(len(last.shares)))
+        return round(1.0 - active / seconds, 3), tuple(round(total / active, 3) for total in sums)
 
     def to_json(self) -> list[Any]:
         """The pieces as plain data, the last shares first."""
@@ -65,9 +71,11 @@ class Shares:
         """The shares that `to_json` described."""
         shares = cls()
         if data:
-            (time, last), *pieces = data
-            shares._last = (finite(time), tuple(map(finite, last)))
-            shares._pieces.extend((finite(a), finite(b), tuple(map(finite, values))) for a, b, values in pieces)
-            if any(len(values) != len(last) for *_, values in shares._pieces):
+            shares._last, *pieces = (
+                Piece(finite(begin), finite(end), finite(paused), tuple(map(finite, values)))
+                for begin, end, paused, values in data
+            )
+            shares._pieces.extend(pieces)
+            if any(len(piece.shares) != len(shares._last.shares) for piece in pieces):
                 raise ValueError("no shares")
         return shares

@@ -13,14 +13,14 @@ def shares_of(*samples: tuple[float, float]) -> Shares:
     """Samples of one share: the end of each interval, and the share of it."""
     shares = Shares()
     for time, share in samples:
-        shares.add(time, (share,))
+        shares.add(time, 0.0, (share,))
     return shares
 
 
 def mean(shares: Shares, now: float) -> float:
     found = shares.mean(now)
     assert found is not None
-    return found[0]
+    return found[1][0]
 
 
 def test_before_anything_is_known_there_is_none() -> None:
@@ -43,8 +43,20 @@ def test_what_was_before_the_window_does_not_count() -> None:
 def test_nothing_heard_means_that_all_is_as_before() -> None:
     shares = shares_of((0.1, 0.0), (0.2, 1.0))
     assert mean(shares, 1.2) == pytest.approx(1.0)
-    shares.add(10.0, (0.0,))
+    shares.add(10.0, 0.0, (0.0,))
     assert mean(shares, 10.0) == pytest.approx(0.875)  # the new sample speaks of a quarter of a second
+
+
+def test_only_the_time_that_was_not_paused_counts() -> None:
+    shares = Shares()
+    for n in range(1, 21):
+        shares.add(n / 10, 0.0 if n <= 10 else 0.9, (0.2 if n <= 10 else 1.0,))
+    paused, (busy,) = shares.mean(2.0) or (0.0, (0.0,))
+    assert paused == pytest.approx(0.474, abs=0.001)
+    assert busy == pytest.approx(0.28)
+    for n in range(21, 61):
+        shares.add(n / 10, 1.0, (0.0,))
+    assert shares.mean(6.0) == (1.0, (0.0,))
 
 
 def test_it_survives_a_snapshot() -> None:
@@ -53,7 +65,9 @@ def test_it_survives_a_snapshot() -> None:
     assert again.mean(0.35) == shares.mean(0.35)
 
 
-@pytest.mark.parametrize("damaged", [[[0.1, ["x"]]], [[0.1, [1.0]], [0, 1, [1.0, 2.0]]], [[None, [1.0]]], [[1.0]]])
+@pytest.mark.parametrize(
+    "damaged", [[[0, 1, 0, ["x"]]], [[1, 1, 0, [1.0]], [0, 1, 0, [1.0, 2.0]]], [[None, 1, 0, [1.0]]], [[1.0]]]
+)
 def test_a_damaged_snapshot_is_refused(damaged: list[object]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Shares.from_json(damaged)
