@@ -67,6 +67,7 @@ def fact_lines(operator: OperatorView, width: int) -> list[list[Span]]:
             ("p95", fmt.duration(latency.p95)),
             ("p99", fmt.duration(latency.p99)),
             ("max", fmt.duration(latency.max)),
+            column=min(18, max(14, width // 4)),
         ),
         [],
         *(_share_bar(name, share, look, bar) for name, share, look in shares),
@@ -76,10 +77,11 @@ def fact_lines(operator: OperatorView, width: int) -> list[list[Span]]:
     ]
 
 
-def _pairs(*pairs: tuple[str, str]) -> list[Span]:
+def _pairs(*pairs: tuple[str, str], column: int = 18) -> list[Span]:
     spans: list[Span] = []
     for name, value in pairs:
-        spans += (span(f" {name}", 7, "muted"), span(value, 11, "strong"))
+        left = max(min(7, column // 2), len(name) + 2)
+        spans += (span(f" {name}", left, "muted"), span(value, column - left, "strong"))
     return spans
 
 
