@@ -148,7 +148,7 @@ class Series:
             self._bin(time)
         if value > self.values[-1]:
             self.values[-1] = value
-        self.level = value
+        self.level = float(value)
 
     def hold(self, begin: float, end: float, level: float) -> None:
         """Stand at a level from `begin` to `end`, and from then on."""
