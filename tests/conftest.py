@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 
 import pytest
 from support.leaks import nothing_outlives
 from support.recorder import close_all
+
+gc.set_threshold(
+    20_000, 10, 50
+)  # hundreds of dashboards are made: to look for cycles as ever takes a third of the time
 
 
 @pytest.fixture(scope="session", autouse=True)
