@@ -10,9 +10,8 @@ import pytest
 from support.leaks import nothing_outlives
 from support.recorder import close_all
 
-gc.set_threshold(
-    20_000, 10, 50
-)  # hundreds of dashboards are made: to look for cycles as ever takes a third of the time
+# hundreds of dashboards are made: looking for cycles as often as usual takes a third of the time
+gc.set_threshold(20_000, 10, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
