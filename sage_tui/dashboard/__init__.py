@@ -24,6 +24,7 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
     ended it, None if none did.
     """
     from sage_tui.dashboard.app import SageApp
+    from sage_tui.dashboard.own_faults import told
 
     sys.setswitchinterval(SWITCH_INTERVAL)
     _have_a_size(1)
@@ -34,7 +35,8 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
         heed_signals=True,
         settings=settings,
     )
-    app.run()
+    with told(app.say_fault):
+        app.run()
     return app.ended_by
 
 

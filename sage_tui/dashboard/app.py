@@ -31,6 +31,7 @@ from sage_tui.dashboard.messages import (
     StepOpened,
 )
 from sage_tui.dashboard.noticing import Noticing
+from sage_tui.dashboard.own_faults import SECONDS as FAULT_SECONDS
 from sage_tui.dashboard.past_charts import PastCharts
 from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
 from sage_tui.dashboard.preferences import Preferences
@@ -250,6 +251,10 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
     def _show_notice(self, notice: Notice) -> None:
         severity = {"warning": "warning", "error": "error"}.get(notice.level, "information")
         self.notify(notice.message[:400], severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
+
+    def say_fault(self, words: str) -> None:
+        """Say that a part of us has failed; on any thread."""
+        self.notify(words, severity="error", timeout=FAULT_SECONDS, markup=False)
 
     def action_help_quit(self) -> None:
         """Ctrl+c, which ends programs elsewhere: say which key ends this one."""
