@@ -182,6 +182,30 @@ def crash_place(faults: str) -> tuple[str | None, int | None]:
     return None, None
 
 
+_FATAL = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
+_CRASHES = {
+    "Segmentation fault": "SIGSEGV",
+    "Aborted": "SIGABRT",
+    "Bus error": "SIGBUS",
+    "Floating-point exception": "SIGFPE",
+    "Floating point exception": "SIGFPE",
+    "Illegal instruction": "SIGILL",
+}
+"""The words of `faulthandler`."""
+
+
+def first_crash(ending: Ending, faults: str) -> Ending:
+    """The ending with the signal that was first.
+
+    Other threads run on while the stacks are written, which may crash the process by another signal in the midst of it.
+    """
+    found = _FATAL.search(faults)
+    first = None if found is None else _CRASHES.get(found[1].strip())
+    if first is None or ending.signal not in _CRASHES.values():
+        return ending
+    return replace(ending, signal=first)
+
+
 def signal_name(number: int) -> str:
     """The name of a signal, such as SIGSEGV."""
     try:

@@ -21,7 +21,7 @@ from sage_runtime.events import (
     Output,
     Start,
 )
-from sage_tui.session.ending import Ending, read_faults
+from sage_tui.session.ending import Ending, first_crash, read_faults
 from sage_tui.session.exits import watch_exit
 from sage_tui.session.raw_output import RawOutput
 from sage_tui.session.run import Run
@@ -117,7 +117,8 @@ class Reader:
             self._worker.send(self._start)
             self._read_all()
             ending = self._reap()
-            self._run_.finish(ending, read_faults(self._logs, self._run_.number))
+            faults = read_faults(self._logs, self._run_.number)
+            self._run_.finish(first_crash(ending, faults), faults)
         except Exception as error:  # noqa: BLE001 - the thread's outer edge: the run must end all the same
             self._fail(error)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import sage_runtime
-from sage_tui.session.ending import crash_place
+from sage_tui.session.ending import Ending, crash_place, first_crash
 
 RUNTIME = Path(sage_runtime.__file__).parent
 STACKS = f"""Fatal Python error: Segmentation fault
@@ -32,3 +32,11 @@ def test_a_log_that_breaks_off_or_holds_nothing_names_no_place() -> None:
     assert crash_place("") == (None, None)
     assert crash_place(STACKS[: STACKS.index('  File "/usr')]) == (None, None)
     assert crash_place("Current thread 0x1 (most recent call first):\n  <no Python frame>\n") == (None, None)
+
+
+def test_of_two_crashes_the_first_is_told() -> None:
+    faults = "Fatal Python error: Aborted\n\nThread 0x1 (most recent call first):\n"
+    assert first_crash(Ending("failed", None, "SIGSEGV"), faults).signal == "SIGABRT"
+    assert first_crash(Ending("failed", None, "SIGKILL"), faults).signal == "SIGKILL"
+    assert first_crash(Ending("failed", None, "SIGSEGV"), "").signal == "SIGSEGV"
+    assert first_crash(Ending("failed", 1, None), faults).signal is None
