@@ -237,9 +237,11 @@ class Worker:
         self._bus.send(Goodbye())
         self._bus.close(_CLOSE_SECONDS)
         self._faults.close()
-        if self._pipes_closed:
+        with self._stage:  # both are found out in one go, by another thread
+            gone, pipes_closed = self._gone, self._pipes_closed
+        if pipes_closed:
             end_with(PIPES_CLOSED)
-        if self._gone:
+        if gone:
             end_group()
 
     # --- what the engine publishes ---
