@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from sage_runtime.events import OperatorInfo, OperatorStats, from_fields, replace
-from sage_tui.state.series import BEHIND, Meter, Past
+from sage_tui.state.meter import Meter
+from sage_tui.state.series import Past
 from sage_tui.state.shares import Shares
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_operator, whole
 from sage_tui.state.views import OperatorView
@@ -33,6 +34,7 @@ class OperatorState:
     __slots__ = (
         "_dirty",
         "_second",
+        "_settled",
         "_view",
         "failures",
         "info",
@@ -65,6 +67,7 @@ class OperatorState:
         self._view: OperatorView | None = None
         self._dirty = True
         self._second = -1.0
+        self._settled = False
 
     @property
     def errors(self) -> int:
@@ -95,8 +98,9 @@ class OperatorState:
         """
         self._dirty = True
         self.stats = stats = sound_operator(stats)
-        begin_in, gained_in = self.meter_in.add(time, stats.records_in)
-        begin_out, gained_out = self.meter_out.add(time, stats.records_out)
+        self.past.spacing.note(stats.interval)
+        begin_in, gained_in = self.meter_in.add(time, stats.records_in, stats.interval)
+        begin_out, gained_out = self.meter_out.add(time, stats.records_out, stats.interval)
         if self.info.kind == "sink":
             self.past.rate.add(begin_in, time, gained_in)
         else:
@@ -104,7 +108,8 @@ class OperatorState:
         self.recent = self.past.note(time, stats.queue, stats.latency)
         self.past.fail(time, self.errors)
         shares = (stats.busy, stats.waiting, stats.idle, stats.blocked, stats.cpu)
-        for begin, end, paused, (busy, waiting, _, blocked, _) in self.shares.add(time, stats.paused, shares):
+        pieces = self.shares.add(time, stats.paused, shares, stats.interval)
+        for begin, end, paused, (busy, waiting, _, blocked, _) in pieces:
             active = 1.0 - paused
             self.past.spend(begin, end, busy * active, waiting * active, blocked * active)
         self._feel_pressure(stats, upstream_blocked)
@@ -137,22 +142,23 @@ class OperatorState:
 
     def view(self, now: float, ended: bool) -> OperatorView:
         """What to show at the run's time `now` (infinity: when all is over); the same object while that is the same."""
-        second = float(int(max(0.0, now - BEHIND))) if now < math.inf else now
+        second, settled = self.past.second(now), self.shares.settled(now)
         view = self._view
         if view is not None and not self._dirty:
-            if view.rate == view.rate_in == 0.0 and second == self._second:
+            if view.rate == view.rate_in == 0.0 and second == self._second and settled and self._settled:
                 return view
             rate_in, rate_out = self.meter_in.rate(now), self.meter_out.rate(now)
             rate = rate_in if self.info.kind == "sink" else rate_out
             shares = self._shares(now)
-            history = view.history if second == self._second else self.past.rate.minute.points(now)
+            history = view.history if second == self._second else self.past.history(now)
             self._second = second
+            self._settled = settled
             if rate == view.rate and rate_in == view.rate_in and history == view.history and shares == _shares_of(view):
                 return view
             view = replace(view, rate=rate, rate_in=rate_in, history=history, **shares)
         else:
             view = self._new_view(now, ended)
-        self._view, self._dirty, self._second = view, False, second
+        self._view, self._dirty, self._second, self._settled = view, False, second, settled
         return view
 
     def _new_view(self, now: float, ended: bool) -> OperatorView:
@@ -174,7 +180,7 @@ class OperatorState:
             errors=self.errors,
             rate=rate_in if info.kind == "sink" else self.meter_out.rate(now),
             rate_in=rate_in,
-            history=self.past.rate.minute.points(now),
+            history=self.past.history(now),
             queue=stats.queue,
             queue_capacity=stats.queue_capacity,
             **self._shares(now),

@@ -148,9 +148,10 @@ class RunState:
         if pipeline is None:
             return
         gained = pipeline.apply_operator(event, time)
-        if gained is not None:
-            self.past.rate.add(gained[0], time, gained[1])
         operator = pipeline.operators.get(event.operator)
+        if gained is not None and operator is not None and operator.stats is not None:
+            self.past.rate.add(gained[0], time, gained[1])
+            self.past.spacing.note(operator.stats.interval)
         if operator is not None and operator.recent > 0 and operator.info.kind not in SOURCES:
             self.past.p95.note(time, operator.recent)  # sources set their own pace
             self.slowest.note(time, event.operator, operator.recent)
@@ -283,7 +284,7 @@ class RunState:
             records_failed=records_failed,
             service_errors=self.before["service_errors"] + sum(s.errors for p in pipelines for s in p.services),
             failures_total=self.failures.total,
-            history=self.past.rate.minute.points(math.inf if finished is not None else time),
+            history=self.past.history(math.inf if finished is not None else time),
             pipelines_before=self.before["pipelines"],
             unknown_events=self.unknown_events,
         )

@@ -1,4 +1,4 @@
-"""Rates out of cumulative totals, and their past in fixed memory.
+"""The past of rates and levels in fixed memory.
 
 All times are the run's own (`RunClock`): seconds, never going back.
 """
@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import deque
 from typing import Any, Literal
 
 from sage_runtime.events import Latency
 from sage_tui.state.latency import latency_from_json, latency_to_json, since
+from sage_tui.state.meter import LATE
 from sage_tui.state.sound import finite, whole
 from sage_tui.state.views import NO_CHART, Chart, Charts
-
-WINDOW = 2.0
-"""A rate is taken over this many seconds."""
-
-GRACE = 0.5
-"""For this long after its last sample a rate stays as it is; then it falls to 0 within `WINDOW`."""
-
-GAP = 2.0
-"""After a longer silence nothing is taken to have happened until a second ago: only what changes is published."""
 
 BEHIND = 0.3
 """A bar of a history is complete when its second has been over for this long."""
@@ -35,70 +26,26 @@ Kind = Literal["sum", "peak", "gauge", "mean"]
 """What the bins of a `Series` hold."""
 
 
-class Meter:
-    """The rate of one cumulative total over the last `WINDOW` seconds."""
+class Spacing:
+    """How far readings lie apart: what has happened since the last one is told by the next."""
 
-    __slots__ = ("samples",)
+    __slots__ = ("interval",)
 
-    def __init__(self) -> None:
-        self.samples: deque[tuple[float, int]] = deque()
+    def __init__(self, interval: float = 0.0) -> None:
+        self.interval = interval
 
-    def add(self, time: float, total: int) -> tuple[float, int]:
-        """Take a total in.
+    def note(self, interval: float) -> None:
+        """Take in for how many seconds nothing was read; distances that get shorter are followed slowly."""
+        self.interval = max(interval, 0.9 * self.interval)
 
-        Returns:
-            Since when what is new has happened, and how much it is (never negative).
-        """
-        samples = self.samples
-        if not samples:
-            samples.append((time, total))
-            return time, 0
-        last, before = samples[-1]
-        if total < before:  # a counter that began again
-            samples.clear()
-            samples.append((time, total))
-            return time, 0
-        if time <= last:
-            samples[-1] = (last, total)
-            return last, total - before
-        if time - last > GAP:
-            samples.clear()
-            last = time - 1.0
-            samples.append((last, before))
-        samples.append((time, total))
-        while len(samples) > 2 and samples[1][0] <= time - WINDOW:
-            samples.popleft()
-        return last, total - before
-
-    def rate(self, now: float) -> float:
-        """Things a second at time `now`; finite and never negative."""
-        samples = self.samples
-        if len(samples) < 2:
-            return 0.0
-        first, last = samples[0][0], samples[-1][0]
-        end = max(last, now - GRACE)
-        begin = max(first, end - WINDOW)
-        if begin >= last:
-            return 0.0
-        (t0, n0), (t1, n1) = samples[0], samples[1]
-        for sample in samples:
-            t1, n1 = sample
-            if t1 > begin:
-                break
-            t0, n0 = sample
-        at_begin = n0 + (n1 - n0) * (begin - t0) / (t1 - t0) if begin > t0 else n0
-        return max(0.0, (samples[-1][1] - at_begin) / max(end - begin, 0.1))
-
-    def to_json(self) -> list[list[float]]:
-        """The samples as plain data."""
-        return [[time, total] for time, total in self.samples]
+    def known(self, now: float) -> float:
+        """The time up to which bins may be asked for at `now` (infinity: all is known)."""
+        return now - max(0.0, LATE * self.interval - BEHIND)
 
     @classmethod
-    def from_json(cls, data: list[list[float]]) -> Meter:
-        """The meter that `to_json` described."""
-        meter = cls()
-        meter.samples.extend((finite(time), whole(total)) for time, total in data)
-        return meter
+    def from_json(cls, data: Any) -> Spacing:
+        """The spacing of an `interval` that was kept."""
+        return cls(max(0.0, finite(data)))
 
 
 class Series:
@@ -271,7 +218,7 @@ class Past:
     `shares` are those of an operator's time in the last minute: busy, waiting, blocked.
     """
 
-    __slots__ = ("_base", "_failed", "_second", "failed", "p95", "queue", "rate", "shares")
+    __slots__ = ("_base", "_failed", "_second", "failed", "p95", "queue", "rate", "shares", "spacing")
 
     def __init__(self) -> None:
         self.rate = Track("sum")
@@ -279,6 +226,7 @@ class Past:
         self.p95 = Track("peak")
         self.failed = Track("sum")
         self.shares = tuple(Series(60, 1.0, "mean", rolling=True) for _ in range(3))
+        self.spacing = Spacing()
         self._failed = 0
         self._second = 0
         self._base = Latency()
@@ -308,8 +256,17 @@ class Past:
         for series, share in zip(self.shares, shares, strict=True):
             series.hold(begin, end, share)
 
+    def history(self, now: float) -> tuple[float, ...]:
+        """The rate in each second of the last minute that is known of at `now`."""
+        return self.rate.minute.points(self.spacing.known(now))
+
+    def second(self, now: float) -> float:
+        """Which second the history at `now` ends with (infinity: all is over)."""
+        return float(int(max(0.0, self.spacing.known(now) - BEHIND))) if now < math.inf else now
+
     def charts(self, span: Span, now: float) -> Charts:
         """The charts over a span of time that ends at `now` (infinity: at the last bin)."""
+        now = self.spacing.known(now)
         tracks = (self.rate, self.queue, self.p95, self.failed)
         rate, queue, p95, errors = (_chart(getattr(track, span), now) for track in tracks)
         if span == "minute":
@@ -328,6 +285,7 @@ class Past:
             "failed": [self._failed, self.failed.whole.to_json()],
             "failed_lately": [self.failed.minute.to_json(), self.failed.five_minutes.to_json()],
             "shares": [series.to_json() for series in self.shares],
+            "interval": self.spacing.interval,
         }
 
     @classmethod
@@ -346,18 +304,20 @@ class Past:
         lately = data.get("failed_lately", ())
         for series, part in zip((past.failed.minute, past.failed.five_minutes), lately, strict=False):
             series.restore(part)
+        past.spacing = Spacing.from_json(data.get("interval", 0.0))
         return past
 
 
 class Ages:
     """What a method of a service was like at each age of the run: calls, 95th percentile and failures."""
 
-    __slots__ = ("_base", "_calls", "_failed", "_second", "failed", "p95", "rate")
+    __slots__ = ("_base", "_failed", "_second", "failed", "p95", "rate", "spacing")
 
     def __init__(self) -> None:
         self.rate = Series(120, 1.0, "sum", rolling=False)
         self.p95 = Series(120, 1.0, "peak", rolling=False)
         self.failed = Series(120, 1.0, "sum", rolling=False)
+        self.spacing = Spacing()
         self._failed = 0
         self._second = 0
         self._base = Latency()
@@ -374,6 +334,7 @@ class Ages:
 
     def charts(self, now: float) -> Charts:
         """The whole past up to `now` (infinity: up to the last bin)."""
+        now = self.spacing.known(now)
         return Charts(_chart(self.rate, now), NO_CHART, _chart(self.p95, now), errors=_chart(self.failed, now))
 
     def to_json(self) -> dict[str, Any]:
@@ -384,6 +345,7 @@ class Ages:
             "failed": [self._failed, self.failed.to_json()],
             "second": self._second,
             "base": latency_to_json(self._base),
+            "interval": self.spacing.interval,
         }
 
     @classmethod
@@ -395,6 +357,7 @@ class Ages:
         ages._failed = whole(data["failed"][0])
         ages.failed.restore(data["failed"][1])
         ages._second, ages._base = whole(data["second"]), latency_from_json(data["base"])
+        ages.spacing = Spacing.from_json(data.get("interval", 0.0))
         return ages
 
 

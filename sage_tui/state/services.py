@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
 from sage_runtime.events import ServiceInfo, ServiceStats, from_fields, replace
 from sage_tui.state.latency import merge
-from sage_tui.state.series import BEHIND, Ages, Meter, Past
+from sage_tui.state.meter import Meter
+from sage_tui.state.series import Ages, Past
 from sage_tui.state.sound import event_from_json, event_to_json, fields_of, sound_service
 from sage_tui.state.views import MethodView, ServiceView
 
@@ -79,9 +79,11 @@ class ServiceState:
                 meter.add(began, 0)
         self._dirty = True
         self.methods[stats.method] = stats
-        begin, gained = meter.add(time, stats.calls)
+        self.past.spacing.note(stats.interval)
+        self.ages[stats.method].spacing.note(stats.interval)
+        begin, gained = meter.add(time, stats.calls, stats.interval)
         self.ages[stats.method].add(begin, time, gained, stats.errors, stats.latency)
-        begin, gained = self.meter.add(time, sum(method.calls for method in self.methods.values()))
+        begin, gained = self.meter.add(time, sum(method.calls for method in self.methods.values()), stats.interval)
         self.past.rate.add(begin, time, gained)
         waiting = sum(method.waiting for method in self.methods.values())
         self.past.fail(time, self.errors)
@@ -95,14 +97,14 @@ class ServiceState:
 
     def view(self, now: float) -> ServiceView:
         """What to show at the run's time `now` (infinity: when all is over); the same object while that is the same."""
-        second = float(int(max(0.0, now - BEHIND))) if now < math.inf else now
+        second = self.past.second(now)
         view = self._view
         if view is not None and not self._dirty:
             if view.rate == 0.0 and second == self._second and not any(method.rate for method in view.methods):
                 return view
             rate = self.meter.rate(now)
             methods = tuple(self._with_rate(method, now) for method in view.methods)
-            history = view.history if second == self._second else self.past.rate.minute.points(now)
+            history = view.history if second == self._second else self.past.history(now)
             self._second = second
             if rate == view.rate and history == view.history and methods == view.methods:
                 return view
@@ -136,7 +138,7 @@ class ServiceState:
             latency=merge(stats.latency for stats in self.methods.values()),
             callers=dict(callers),
             methods=tuple(self._method_view(name, stats, now) for name, stats in self.methods.items()),
-            history=self.past.rate.minute.points(now),
+            history=self.past.history(now),
             services=tuple(self.services),
         )
 

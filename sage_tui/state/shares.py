@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sage_tui.state.series import WINDOW
+from sage_tui.state.meter import WINDOW
 from sage_tui.state.sound import finite
 
 FRESH = 0.25
-"""Seconds that stats speak of at most; before that all was as in the stats before, which are not sent again."""
+"""Seconds that stats speak of at least; before that all was as in the stats before, which are not sent again."""
 
 
 class Piece(NamedTuple):
@@ -30,12 +31,12 @@ class Shares:
         self._pieces: deque[Piece] = deque()
         self._last: Piece | None = None
 
-    def add(self, time: float, paused: float, shares: tuple[float, ...]) -> list[Piece]:
+    def add(self, time: float, paused: float, shares: tuple[float, ...], interval: float = 0.0) -> list[Piece]:
         """Take in what is known of the interval that ends at `time`; returns the pieces of time that tells of."""
         last, self._last = self._last, Piece(time, time, paused, shares)
         if last is None:
             return []
-        begin = max(last.end, time - FRESH)
+        begin = max(last.end, time - max(interval, FRESH))
         time = max(last.end, time)
         self._last = Piece(time, time, paused, shares)
         pieces = (last._replace(begin=last.end, end=begin), Piece(begin, time, paused, shares))
@@ -53,14 +54,20 @@ class Shares:
         last = self._last
         if last is None:
             return None
+        if self.settled(now):
+            return _to_three_digits(last.paused, last.shares)
         pieces = [*self._pieces, last._replace(end=max(last.end, now))]
         known = [(max(0.0, min(now, one.end) - max(now - WINDOW, one.begin)), one) for one in pieces]
         seconds = sum(length for length, _ in known)
         active = sum(length * (1.0 - one.paused) for length, one in known)
         if seconds <= 0 or active <= 0:
-            return last.paused, last.shares
+            return _to_three_digits(last.paused, last.shares)
         sums = (sum(n * (1.0 - one.paused) * one.shares[i] for n, one in known) for i in range(len(last.shares)))
-        return round(1.0 - active / seconds, 3), tuple(round(total / active, 3) for total in sums)
+        return _to_three_digits(1.0 - active / seconds, (total / active for total in sums))
+
+    def settled(self, now: float) -> bool:
+        """Whether the mean stays as it is from `now` on, if nothing more is heard."""
+        return self._last is None or now >= self._last.end + WINDOW
 
     def to_json(self) -> list[Any]:
         """The pieces as plain data, the last shares first."""
@@ -79,3 +86,7 @@ class Shares:
             if any(len(piece.shares) != len(shares._last.shares) for piece in pieces):
                 raise ValueError("no shares")
         return shares
+
+
+def _to_three_digits(paused: float, shares: Iterable[float]) -> tuple[float, tuple[float, ...]]:
+    return round(paused, 3), tuple(round(share, 3) for share in shares)

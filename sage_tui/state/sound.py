@@ -29,6 +29,8 @@ _Stats = TypeVar("_Stats", OperatorStats, ReplicaStats)
 _E = TypeVar("_E", bound=Event)
 _BITS = 512
 """Longer numbers are nobody's sum of totals."""
+_LONGEST = 3600.0
+"""Seconds that lie between two readings of the meters at most."""
 _SHARES = ("busy", "waiting", "idle", "blocked", "paused", "cpu")
 _TOTALS = ("records_in", "records_out", "errors", "queue", "queue_capacity")
 
@@ -36,6 +38,8 @@ _TOTALS = ("records_in", "records_out", "errors", "queue", "queue_capacity")
 def sound_operator(stats: OperatorStats) -> OperatorStats:
     """The stats, mended where that is needed; otherwise the same object."""
     stats = _sound(stats)
+    if not 0.0 <= stats.interval <= _LONGEST:
+        stats = replace(stats, interval=0.0)
     replicas = tuple([_sound(replica) for replica in stats.replicas])
     if all(map(is_, replicas, stats.replicas)):
         return stats
@@ -57,7 +61,8 @@ def sound_service(stats: ServiceStats) -> ServiceStats:
     """The stats, mended where that is needed; otherwise the same object."""
     totals = (stats.calls, stats.errors, stats.in_flight, stats.waiting, *stats.callers.values())
     latency = _sound_latency(stats.latency)
-    if min(totals) >= 0 and max(totals) <= MOST and latency is stats.latency:
+    known = 0.0 <= stats.interval <= _LONGEST
+    if known and min(totals) >= 0 and max(totals) <= MOST and latency is stats.latency:
         return stats
     return replace(
         stats,
@@ -67,6 +72,7 @@ def sound_service(stats: ServiceStats) -> ServiceStats:
         waiting=total(stats.waiting),
         latency=latency,
         callers={name: total(number) for name, number in stats.callers.items()},
+        interval=stats.interval if known else 0.0,
     )
 
 

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.graphs import Function, Pipeline, Recorder, run
+from support.heard import wait_for
+from support.services import calling
 
 from sage_runtime.engine.meters import (
     BLOCKED,
@@ -22,7 +24,7 @@ from sage_runtime.engine.meters import (
     shares_of,
 )
 from sage_runtime.engine.runtime import Runtime
-from sage_runtime.events import OperatorStats
+from sage_runtime.events import OperatorStats, ServiceStats
 
 durations = st.lists(st.floats(1e-8, 1e4), min_size=1, max_size=50)
 
@@ -184,3 +186,45 @@ def test_stats_are_published_only_when_something_changed() -> None:
     assert len(recorder.of(OperatorStats)) - count <= 1, "at most one operator has anything new to say"
     go.set()
     job.stop()
+
+
+def test_stats_say_how_long_the_interval_was_that_they_speak_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sage_runtime.engine.runtime.SAMPLE_SECONDS", 1000.0)  # readings are made here alone
+    now = 100.0
+    recorder, step = Recorder(), threading.Semaphore(0)
+    values = iter(range(3))
+
+    def give() -> int | None:
+        step.acquire(timeout=10)
+        return next(values, None)
+
+    pipeline = Pipeline()
+    pipeline.service("store", lambda context: Function(lambda value: value))
+    source = pipeline.add("batch", Function(give), none_ends=True, name="give")
+
+    asking = calling(lambda context, value: context.call_service["store"].execute(value))
+    pipeline.add("sink", asking, source, name="ask")
+    job = Runtime(recorder, clock=lambda: now).submit(pipeline.graph())
+
+    def read(time: float, records: int) -> None:
+        nonlocal now
+        now = time
+        meter = job.replicas[1].meter
+        expected = meter.records_in + records
+        for _ in range(records):
+            step.release()
+        wait_for(lambda: meter.records_in == expected)
+        job.sample()
+
+    read(102.0, 1)
+    read(102.5, 0)
+    read(106.5, 2)
+    step.release()
+    assert job.wait(5)
+    found = [stats.interval for stats in recorder.of(OperatorStats) if stats.operator == "ask" and stats.records_in]
+    assert found[0] == 2.0
+    assert 4.0 in found
+    assert sum(found) <= 6.5
+    calls = [(stats.calls, stats.interval) for stats in recorder.of(ServiceStats)]
+    assert (1, 2.0) in calls
+    assert (3, 4.0) in calls

@@ -78,6 +78,7 @@ bodies: st.SearchStrategy[Event] = st.one_of(
         state=states,
         latency=latencies,
         replicas=st.lists(replicas, max_size=2).map(tuple),
+        interval=st.floats(0, 5) | floats,
         **shares,
         **totals,
     ),
@@ -92,6 +93,7 @@ bodies: st.SearchStrategy[Event] = st.one_of(
         waiting=numbers,
         latency=latencies,
         callers=st.dictionaries(names, numbers, max_size=2),
+        interval=st.floats(0, 5) | floats,
     ),
     st.builds(ServiceCall, id=numbers, pipeline=pipelines, service=names, method=texts, caller=sources),
     st.builds(Output, pipeline=st.none() | pipelines, source=sources, text=texts, end=st.sampled_from(["", "\n"])),
@@ -160,6 +162,24 @@ def test_looking_changes_nothing(events: list[Event], data: st.DataObject) -> No
     unwatched = fold(events)
     now = data.draw(times)
     assert watched == unwatched
+    assert watched.view(now) == unwatched.view(now)
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.sampled_from([0.0, 0.0625, 0.5, 1.0])), max_size=6), st.data())
+def test_looking_changes_nothing_while_an_operator_is_busy_without_a_result(
+    samples: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    watched, unwatched, t = RunState(1), RunState(1), 1e9
+    for seq, (wait, share) in enumerate(samples):
+        t += wait
+        stats = OperatorStats(
+            pipeline="p", operator="Ask", busy=share, idle=1.0 - share, cpu=share, run=1, t=t, seq=seq
+        )
+        watched.apply(stats)
+        unwatched.apply(stats)
+        for later in sorted(data.draw(st.lists(st.floats(0, 3), max_size=3))):
+            watched.view(t + later)
+    now = t + data.draw(st.floats(0, 4))
     assert watched.view(now) == unwatched.view(now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sage_tui.state.clock import LONGEST, RunClock
-from sage_tui.state.series import BEHIND, Meter, Past, Series, Track
+from sage_tui.state.meter import Meter
+from sage_tui.state.series import BEHIND, Past, Series, Track
 
 # --- meters ----------------------------------------------------------------------------------------------------------
 
@@ -51,6 +53,37 @@ def test_what_comes_after_a_silence_has_not_been_under_way_all_the_time() -> Non
     began, gained = meter.add(61.0, 40)
     assert (began, gained) == (60.0, 30)
     assert meter.rate(61.0) == pytest.approx(30)
+
+
+def slowly(per_second: int, interval: float, count: int) -> Meter:
+    """A meter that is read seldom, as those of large pipelines are."""
+    meter = Meter()
+    for i in range(count + 1):
+        meter.add(i * interval, int(i * interval) * per_second, interval)
+    return meter
+
+
+@pytest.mark.parametrize("interval", [1.0, 2.0, 5.0])
+def test_a_rate_stands_between_two_readings_however_far_they_lie_apart(interval: float) -> None:
+    meter = slowly(100, interval, 4)
+    last = 4 * interval
+    for late in (0.0, 0.3, 0.6, 1.0, 1.4):
+        assert meter.rate(last + late * interval) == pytest.approx(100)
+    assert 0 < meter.rate(last + 1.5 * interval + 1.0) < 100
+    assert meter.rate(last + 1.5 * interval + 2.0) == 0.0
+
+
+def test_after_a_silence_only_the_last_interval_tells_of_what_came() -> None:
+    meter = slowly(100, 5.0, 2)
+    assert meter.add(30.0, 2_000, 5.0) == (25.0, 1_000)
+    assert meter.rate(30.0) == pytest.approx(200)
+
+
+def test_how_far_readings_lie_apart_survives_a_snapshot_and_may_be_missing_in_one() -> None:
+    meter = Meter.from_json(json.loads(json.dumps(slowly(100, 5.0, 4).to_json())))
+    assert meter.rate(24.0) == pytest.approx(100)
+    old = Meter.from_json([[0.0, 0], [1.0, 100]])
+    assert (old.rate(1.4), old.rate(24.0)) == (pytest.approx(100), 0.0)
 
 
 def test_a_total_that_begins_again_is_no_negative_rate() -> None:

@@ -47,6 +47,12 @@ def test_nothing_heard_means_that_all_is_as_before() -> None:
     assert mean(shares, 10.0) == pytest.approx(0.875)  # the new sample speaks of a quarter of a second
 
 
+def test_stats_speak_of_their_whole_interval() -> None:
+    shares = shares_of((1.0, 0.0), (2.0, 0.0))
+    assert shares.add(12.0, 0.0, (1.0,), 1.5)[-1].begin == 10.5
+    assert mean(shares, 12.0) == pytest.approx(0.75)
+
+
 def test_only_the_time_that_was_not_paused_counts() -> None:
     shares = Shares()
     for n in range(1, 21):

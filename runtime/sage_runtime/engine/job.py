@@ -318,7 +318,7 @@ class Job:
     def _make_services(self) -> None:
         """Make all services, one after the other unless one calls another meanwhile; each on its own thread."""
         self._services = build_services(self, self.graph, self._runtime.logs, Waits(self._warn_of_cycle))
-        self._sampler.watch_services(self._services.values())
+        self._sampler.watch_services(self._services.values(), self.clock())
         for service in self._services.values():
             service.start()
             while not service.ready.wait(SIGNAL_SECONDS):

@@ -9,7 +9,7 @@ from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.meters import IDLE, PAUSED, Shares, merged, shares_of
 from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
-from sage_runtime.events import Event, OperatorStats, ReplicaStats, ServiceStats
+from sage_runtime.events import Event, OperatorStats, ReplicaStats, ServiceStats, replace
 
 _DIGITS = 4
 
@@ -47,7 +47,7 @@ class OperatorSampler:
         if stats == self._last:
             return None
         self._last = stats
-        return stats
+        return replace(stats, interval=round(wall, _DIGITS))
 
     def _whole(self, parts: Sequence[ReplicaStats], spans: Sequence[list[float]], gated: float) -> OperatorStats:
         shares = _rounded(
@@ -121,15 +121,17 @@ def _rounded(shares: Shares) -> Shares:
 class ServiceSampler:
     """Makes the stats of one service, remembering what it said last. One thread at a time uses it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, now: float) -> None:
         self._service = service
+        self._then = now
         self._last: dict[str, ServiceStats] = {}
 
-    def sample(self) -> list[ServiceStats]:
-        """The stats of the methods about which there is something new."""
+    def sample(self, now: float) -> list[ServiceStats]:
+        """The stats of the methods about which there is something new since the last call."""
+        interval, self._then = round(max(0.0, now - self._then), _DIGITS), now
         changed = [stats for stats in self._service.stats() if self._last.get(stats.method) != stats]
         self._last.update({stats.method: stats for stats in changed})
-        return changed
+        return [replace(stats, interval=interval) for stats in changed]
 
 
 class JobSampler:
@@ -144,10 +146,10 @@ class JobSampler:
         self._services: list[Service] = []
         self._service_samplers: list[ServiceSampler] = []
 
-    def watch_services(self, services: Iterable[Service]) -> None:
+    def watch_services(self, services: Iterable[Service], now: float) -> None:
         """From now on sample these services."""
         self._services = list(services)
-        self._service_samplers = [ServiceSampler(service) for service in self._services]
+        self._service_samplers = [ServiceSampler(service, now) for service in self._services]
 
     def watch_replicas(self, replicas: Iterable[Replica], now: float) -> None:
         """From now on sample the operators that these replicas make up."""
@@ -165,7 +167,7 @@ class JobSampler:
             if stats is not None:
                 yield stats
         for sampler in self._service_samplers:
-            yield from sampler.sample()
+            yield from sampler.sample(now)
         yield from self._failures.collect()
         for service in self._services:
             yield from service.left_out()

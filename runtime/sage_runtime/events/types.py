@@ -137,7 +137,8 @@ class OperatorStats(Event, kw_only=True):
 
     `busy`, `waiting` (inside service calls), `idle` and `blocked` (full output) add up to 1 over the time that was
     not paused; `paused` is the share of the interval spent paused. `cpu` is CPU time by wall time. `state`: starting,
-    running, paused, finished or failed. `incomplete` marks last stats of a worker that died.
+    running, paused, finished or failed. `interval`: its length in seconds, 0 where it is not known; stats that say the
+    same as those before are not published. `incomplete` marks last stats of a worker that died.
     """
 
     type: ClassVar[str] = "operator_stats"
@@ -157,11 +158,15 @@ class OperatorStats(Event, kw_only=True):
     cpu: float = 0.0
     latency: Latency = Latency()
     replicas: tuple[ReplicaStats, ...] = ()
+    interval: float = 0.0
     incomplete: bool = False
 
 
 class ServiceStats(Event, kw_only=True):
-    """Totals of one method of one service; `callers` counts its calls by operator (or service) id."""
+    """Totals of one method of one service; `callers` counts its calls by operator (or service) id.
+
+    `interval` as in `OperatorStats`.
+    """
 
     type: ClassVar[str] = "service_stats"
     pipeline: str
@@ -173,6 +178,7 @@ class ServiceStats(Event, kw_only=True):
     waiting: int = 0
     latency: Latency = Latency()
     callers: Mapping[str, int] = NOTHING
+    interval: float = 0.0
     incomplete: bool = False
 
 
