@@ -183,6 +183,24 @@ def test_more_than_sixty_operators_are_better_shown_as_a_table() -> None:
     assert too_large(topology(" ".join(f"N{i}" for i in range(61))))
 
 
+def test_a_hundred_services_of_one_operator_hang_on_one_lane() -> None:
+    drawn = layout(topology("A B", "A>B", [f"s{i}<B" for i in range(100)]), "compact")
+    assert drawn.width == layout(topology("A B", "A>B", ["s10<B"]), "compact").width
+    assert drawn.calls_drawn
+    boxes_of(drawn)
+
+
+@pytest.mark.parametrize(("count", "drawn"), [(12, True), (13, False)])
+def test_lines_to_services_are_left_out_where_nobody_could_follow_them(count: int, drawn: bool) -> None:
+    names = [f"N{i}" for i in range(count)]
+    edges = " ".join(f"{a}>{b}" for a, b in pairwise(names))
+    graph = topology(" ".join(names), edges, [f"s{i}<{name}" for i, name in enumerate(names)])
+    picture = layout(graph, "compact")
+    assert picture.calls_drawn is drawn
+    assert bool([line for line in picture.lines if line.kind == "call"]) is drawn
+    assert {node.name for node in picture.nodes} == {*names, *(f"s{i}" for i in range(count))}
+
+
 CHAIN = topology("A B C", "A>B B>C")
 
 

@@ -288,6 +288,23 @@ def test_compact_services_hang_on_dotted_lanes() -> None:
     )
 
 
+def test_compact_services_with_the_same_callers_share_a_lane() -> None:
+    drawn = layout(topology("A B C", "A>B B>C", ["db<B,C", "llm<B", "cache<B,C", "web", "tool<llm"]), "compact")
+    assert shows(
+        drawn,
+        """
+        ▶       A
+        ●┈┬┈╮   B
+        ■┈┤ ┊   C
+        ◇┈┤ ┊   db
+        ◇┈┊┈┴┈╮ llm
+        ◇┈╯   ┊ cache
+        ◇     ┊ web
+        ◇┈┈┈┈┈╯ tool
+        """,
+    )
+
+
 def test_compact_feedback_points_back_up() -> None:
     drawn = layout(
         topology("Start Step Check Done", "Start>Step Step>Check Check>Done", feedback="Check>Step"), "compact"

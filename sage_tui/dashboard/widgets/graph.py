@@ -228,7 +228,13 @@ class GraphPane(Pane):
     def show_view(self, view: SessionView) -> None:
         self.graph.show_run(view.shown, empty_words(view))
         many = self.graph.operators_for_a_table(view.shown)
-        self.set_note(f"{fmt.exact(many)} operators, a row each · 2 for the table" if many else "")
+        picture = self.graph.picture
+        if many:
+            self.set_note(f"{fmt.exact(many)} operators, a row each · 2 for the table")
+        elif picture is not None and not picture.calls_drawn:
+            self.set_note("too many calls to draw · 4 for the callers")
+        else:
+            self.set_note("")
 
     def copied(self) -> str | None:
         picture = self.graph.picture

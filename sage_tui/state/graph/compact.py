@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import count, product
 
 from sage_tui.state.format import cell_len
 from sage_tui.state.graph.canvas import Canvas, Cell
 from sage_tui.state.graph.picture import GraphLayout, GraphLine, GraphNode, NodeKind, kinds_of
-from sage_tui.state.graph.topology import Edge, PipelineTopology, without_cycles
+from sage_tui.state.graph.topology import Edge, PipelineTopology, Service, without_cycles
 
 WIDEST_NAME = 24
 NUMBERS = 18
 """Cells for the numbers beside a name."""
+
+MOST_LANES = 12
+"""Lines to services side by side; were there more, nobody could follow them and none is drawn."""
 
 SERVICE = "\0service"
 """What tells the row of a service from the row of an operator by the same name."""
@@ -64,10 +67,22 @@ def draw_compact(pipeline: PipelineTopology) -> GraphLayout:
     for row, service in enumerate(services, len(order)):
         rows[service.key + SERVICE], dots[service.key + SERVICE] = row, 0
         gutter.taken.setdefault(0, []).append((row, row))
+    called = _by_callers(services, rows)
+    drawn = len(called) <= MOST_LANES
+    for callers, group in called.items() if drawn else ():
+        lines += _calls(group, callers, rows, dots, gutter, canvas)
+    picture = _finished(pipeline, order, [(one.key, one.name) for one in services], rows, dots, lines, canvas)
+    return picture if drawn else replace(picture, calls_drawn=False)
+
+
+def _by_callers(services: Sequence[Service], rows: Mapping[str, int]) -> dict[tuple[str, ...], list[str]]:
+    """Services that somebody calls, by their callers (rows' keys): those that are called by the same share a lane."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for service in services:
-        callers = [*service.callers, *(key + SERVICE for key in service.calling_services)]
-        lines += _calls(service.key, [key for key in callers if key in rows], rows, dots, gutter, canvas)
-    return _finished(pipeline, order, [(one.key, one.name) for one in services], rows, dots, lines, canvas)
+        callers = {*service.callers, *(key + SERVICE for key in service.calling_services)} & rows.keys()
+        if callers:
+            found.setdefault(tuple(sorted(callers, key=lambda key: rows[key])), []).append(service.key)
+    return found
 
 
 def _order(names: Sequence[str], edges: Sequence[Edge]) -> list[str]:
@@ -149,26 +164,24 @@ def _returns(
 
 
 def _calls(
-    service: str,
+    services: Sequence[str],
     callers: Sequence[str],
     rows: Mapping[str, int],
     dots: Mapping[str, int],
     gutter: _Gutter,
     canvas: Canvas,
 ) -> list[GraphLine]:
-    """Calls run dotted in a lane on the right, down to the service."""
-    if not callers:
-        return []
-    key = service + SERVICE
-    ends = [rows[key], *(rows[caller] for caller in callers)]
+    """Calls of services by the same callers run dotted in a lane on the right, down to them."""
+    ends = [rows[key] for key in (*callers, *(service + SERVICE for service in services))]
     inside = [dots[key] for key, row in rows.items() if min(ends) <= row <= max(ends)]
     x = 2 * gutter.free(min(ends), max(ends), max(inside) + 1)
     lines = []
-    for caller in callers:
+    for service, caller in product(services, callers):
+        key = service + SERVICE
         points = [(2 * dots[caller], rows[caller]), (x, rows[caller]), (x, rows[key]), (2 * dots[key], rows[key])]
-        cells = canvas.draw(points, service)[1:-1]
-        caller = caller.removesuffix(SERVICE)
-        lines.append(GraphLine(f"{caller} → {service}", "call", caller, service, cells))
+        cells = canvas.draw(points, services[0])[1:-1]
+        name = caller.removesuffix(SERVICE)
+        lines.append(GraphLine(f"{name} → {service}", "call", name, service, cells))
     return lines
 
 

@@ -69,6 +69,8 @@ class GraphLayout:
     characters: Mapping[Cell, str]
     kinds: Mapping[Cell, LineKind] = field(default_factory=dict)
     """What kind of line runs through a cell; `edge` where several do."""
+    calls_drawn: bool = True
+    """Whether there are lines from all services to their callers."""
 
     def node(self, key: str, kind: NodeKind = "operator") -> GraphNode | None:
         """The node of a key, if it is in the picture."""
@@ -170,4 +172,5 @@ def stacked(parts: list[tuple[str, str, GraphLayout]], style: Style) -> GraphLay
         kinds.update(moved.kinds)
         width = max(width, part.width, title)
         top = moved.height + 1
-    return GraphLayout(style, width, max(0, top - 1), tuple(nodes), tuple(lines), characters, kinds)
+    drawn = all(part.calls_drawn for _, _, part in parts)
+    return GraphLayout(style, width, max(0, top - 1), tuple(nodes), tuple(lines), characters, kinds, drawn)
