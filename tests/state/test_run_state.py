@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.folded import HELLO, Run, calls, spread, stats
 
 from sage_runtime.events import (
-    EdgeInfo,
-    Event,
     Failure,
     InputRequested,
     Latency,
     LeftOut,
     Log,
     Notice,
-    OperatorInfo,
-    OperatorStats,
     Output,
     PipelineFinished,
-    PipelineSubmitted,
     Record,
     ReloadFailed,
     RunFinished,
     RunStarted,
     RunStateChanged,
     ServiceCall,
-    ServiceInfo,
     ServiceStats,
     Trace,
     UnknownEvent,
@@ -38,62 +31,6 @@ from sage_tui.journal.lines import CHANNELS, line_count
 from sage_tui.state import RunState, StateError
 from sage_tui.state.failures import MOST_GROUPS, OTHER
 from sage_tui.state.run_state import MOST_ENDED, MOST_NOTICES
-from sage_tui.state.views import OperatorView, PipelineView, RunView, ServiceView
-
-HELLO = PipelineSubmitted(
-    pipeline="hello",
-    name="hello",
-    operators=(
-        OperatorInfo("Batch", "HelloBatch", "batch", "HelloBatch"),
-        OperatorInfo("Map", "UpperCaseMap", "map", "UpperCaseMap"),
-        OperatorInfo("Sink", "PrintSink", "sink", "PrintSink"),
-    ),
-    edges=(EdgeInfo("e0", "Batch", "Map"), EdgeInfo("e1", "Map", "Sink")),
-    services=(ServiceInfo("hello_service", "HelloService"),),
-)
-LOADED: dict[str, Any] = {"busy": 0.93, "queue": 900, "queue_capacity": 1_000}
-
-
-class Run:
-    """A run under way: events are told with the time at which they happen, in seconds since its start."""
-
-    def __init__(self) -> None:
-        self.state = RunState(1)
-        self.seq = 0
-        self.t = 0.0
-
-    def tell(self, t: float, *events: Event) -> Run:
-        self.t = t
-        for event in events:
-            self.state.apply(replace(event, run=1, t=1e9 + t, seq=self.seq))
-            self.seq += 1
-        return self
-
-    def view(self, t: float | None = None) -> RunView:
-        return self.state.view(1e9 + (self.t if t is None else t))
-
-    def pipeline(self, t: float | None = None) -> PipelineView:
-        return self.view(t).pipelines[0]
-
-    def operator(self, id_: str, t: float | None = None) -> OperatorView:
-        return next(operator for operator in self.pipeline(t).operators if operator.id == id_)
-
-    def service(self, t: float | None = None) -> ServiceView:
-        return self.pipeline(t).services[0]
-
-
-@pytest.fixture
-def run() -> Run:
-    return Run().tell(0, RunStarted(script="hello.py", python="3.11", reason="start")).tell(0.5, HELLO)
-
-
-def stats(operator: str, out: int = 0, *, into: int = 0, pipeline: str = "hello", **fields: Any) -> OperatorStats:
-    return OperatorStats(pipeline=pipeline, operator=operator, records_in=into, records_out=out, **fields)
-
-
-def calls(number: int, method: str = "hello", **fields: Any) -> ServiceStats:
-    return ServiceStats(pipeline="hello", service="hello_service", method=method, calls=number, **fields)
-
 
 # --- phases and the end ----------------------------------------------------------------------------------------------
 
@@ -206,13 +143,6 @@ def test_last_stats_of_a_dead_worker_are_marked(run: Run) -> None:
 
 
 # --- services --------------------------------------------------------------------------------------------------------
-
-
-def spread(*seconds: float) -> Latency:
-    buckets: dict[int, int] = {}
-    for one in seconds:
-        buckets[bucket_of(one)] = buckets.get(bucket_of(one), 0) + 1
-    return Latency(max=max(seconds), buckets=tuple(sorted(buckets.items())))
 
 
 def test_a_service_is_the_sum_of_its_methods(run: Run) -> None:
@@ -371,140 +301,6 @@ def test_a_snapshot_of_another_kind_is_refused() -> None:
     for bad in ({}, {"version": 1}, {**good, "version": 99}, {**good, "pipelines": [{"id": 1}]}, {**good, "clock": 5}):
         with pytest.raises(StateError):
             RunState.from_json(bad)
-
-
-# --- identity --------------------------------------------------------------------------------------------------------
-
-
-def test_a_view_is_the_same_object_while_nothing_changed(run: Run) -> None:
-    run.tell(1, stats("Map", 5), calls(3))
-    first = run.view(60)
-    assert run.view(60) is first
-    assert run.view(60.01) is first
-
-
-def test_the_view_of_a_run_that_ended_never_changes(run: Run) -> None:
-    run.tell(1, stats("Map", 5)).tell(2, RunFinished(status="finished", duration=2))
-    assert run.view(2) is run.view(2_000)
-
-
-def test_what_is_not_touched_keeps_its_identity(run: Run) -> None:
-    run.tell(1, stats("Map", 5), stats("Sink", into=5), calls(3))
-    before = run.view(70)
-    run.tell(70, stats("Map", 6))
-    after = run.view(70)
-    (old,), (new,) = before.pipelines, after.pipelines
-    assert old.operators[1] is not new.operators[1]
-    assert old.operators[0] is new.operators[0]
-    assert old.operators[2] is new.operators[2]
-    assert old.services[0] is new.services[0]
-    assert old.services is new.services
-    assert before.failures is after.failures
-    assert before.notices is after.notices
-
-
-def test_lines_that_are_printed_leave_the_pipelines_as_they_are(run: Run) -> None:
-    before = run.tell(1, stats("Map", 5)).view(70)
-    after = run.tell(70, Output(text="hello")).view(70)
-    assert before is not after
-    assert before.pipelines is after.pipelines
-
-
-def test_an_old_view_does_not_change_with_the_run(run: Run) -> None:
-    run.tell(1, Output(text="a"), calls(1, callers={"Map": 1}))
-    old = run.view()
-    run.tell(2, Output(text="b"), calls(9, callers={"Map": 9}), LeftOut(what="record", count=1))
-    assert old.lines["output"] == 1
-    assert old.left_out == {}
-    assert old.pipelines[0].services[0].callers == {"Map": 1}
-
-
-# --- the bottleneck --------------------------------------------------------------------------------------------------
-
-
-def running(run: Run) -> Run:
-    return run.tell(0.6, RunStateChanged(state="running"))
-
-
-def test_the_bottleneck_is_busy_while_its_input_piles_up(run: Run) -> None:
-    running(run).tell(1, stats("Map", **LOADED)).tell(1.1, stats("Map", **LOADED))
-    found = run.view().bottleneck
-    assert found is not None
-    assert (found.operator, found.service, found.share, found.reason) == ("Map", None, 0.93, "busy 93%")
-
-
-def test_a_blocked_operator_before_it_counts_like_a_full_input(run: Run) -> None:
-    busy = stats("Map", busy=0.8, queue=1, queue_capacity=1_000)
-    running(run).tell(1, stats("Batch", blocked=0.6), busy).tell(1.1, busy)
-    found = run.view().bottleneck
-    assert found is not None
-    assert found.operator == "Map"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {**LOADED, "busy": 0.6},
-        {**LOADED, "queue": 500},
-        {**LOADED, "queue": 0, "queue_capacity": 0},
-        {**LOADED, "state": "finished"},
-    ],
-)
-def test_without_load_or_pressure_there_is_none(run: Run, fields: dict[str, Any]) -> None:
-    running(run)
-    for tenth in range(5):
-        run.tell(1 + tenth / 10, stats("Map", **fields))
-    assert run.view().bottleneck is None
-
-
-def test_the_most_downstream_one_is_named(run: Run) -> None:
-    running(run)
-    for _ in range(2):
-        run.tell(1, stats("Sink", **{**LOADED, "busy": 0.75}), stats("Map", **LOADED))
-    found = run.view().bottleneck
-    assert found is not None
-    assert found.operator == "Sink"
-
-
-def test_where_waiting_takes_longer_the_service_is_named(run: Run) -> None:
-    waiting = stats("Map", **{**LOADED, "busy": 0.1, "waiting": 0.88})
-    other = ServiceStats(
-        pipeline="hello", service="other", method="m", calls=9, latency=spread(0.001), callers={"Map": 9}
-    )
-    running(run).tell(1, calls(5, latency=spread(0.2), callers={"Map": 5}), other, waiting).tell(1.1, waiting)
-    found = run.view().bottleneck
-    assert found is not None
-    assert (found.operator, found.service, found.share) == ("Map", "hello_service", 0.88)
-    assert found.reason == "UpperCaseMap waits 88%"
-
-
-def test_one_sample_neither_makes_nor_ends_a_bottleneck(run: Run) -> None:
-    loaded, light = stats("Map", **LOADED), stats("Map", busy=0.2)
-    running(run)
-    seen = []
-    for tenth, sample in enumerate([loaded, light, loaded, loaded, loaded, light, loaded, light, light, light]):
-        view = run.tell(1 + tenth / 10, sample).view()
-        seen.append(view.bottleneck is not None)
-    assert seen == [False, False, False, True, True, True, True, True, True, False]
-
-
-def test_one_that_has_nothing_to_do_any_more_is_none_at_once(run: Run) -> None:
-    running(run)
-    for tenth in range(5):
-        run.tell(1 + tenth / 10, stats("Map", **LOADED))
-    assert run.view().bottleneck is not None
-    run.tell(1.5, stats("Map", busy=0.0))  # the next samples say the same, so they are not sent
-    assert run.view().bottleneck is None
-
-
-def test_a_paused_or_ended_run_has_no_bottleneck(run: Run) -> None:
-    running(run)
-    for _ in range(3):
-        run.tell(1, stats("Map", **LOADED))
-    assert run.view().bottleneck is not None
-    assert run.tell(2, RunStateChanged(state="paused")).view().bottleneck is None
-    run.tell(3, RunStateChanged(state="running"), PipelineFinished(pipeline="hello", status="finished"))
-    assert run.view().bottleneck is None
 
 
 # --- charts ----------------------------------------------------------------------------------------------------------
