@@ -94,7 +94,7 @@ class RunLines:
     def rows(self) -> int:
         """How many rows there are."""
         if self.chosen is not None:
-            return len(self.chosen)
+            return bisect_left(self.chosen, self.count)  # the search may be ahead of what has been taken note of
         return max(0, self.count - self.first - len(self._hidden))
 
     def number(self, row: int) -> int:

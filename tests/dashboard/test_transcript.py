@@ -118,6 +118,15 @@ def test_a_filter_shows_only_the_lines_it_chose() -> None:
     assert rows.count() == 10
 
 
+def test_lines_that_a_filter_finds_ahead_of_the_rows_are_shown_with_the_next_look() -> None:
+    rows, lines = transcript(out("0"), out("1"))
+    lines.add(out("2"), out("3"))
+    rows.choose(lambda run: array("q", [1, 3]))
+    assert texts(rows) == ["1"]
+    rows.advance()
+    assert texts(rows) == ["1", "3"]
+
+
 def test_only_the_blocks_on_the_screen_are_read() -> None:
     rows, lines = transcript(*(out(str(n)) for n in range(100_000)))
     lines.reads.clear()
