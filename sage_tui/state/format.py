@@ -139,8 +139,8 @@ def _escapes() -> dict[int, str]:
     table[0x7F] = "␡"
     table.update({code: f"\\x{code:02x}" for code in range(0x80, 0xA0)})
     directions = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-    invisible = (0x00AD, 0x200B, 0x2028, 0x2029, 0x2060, *range(0x206A, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC))
-    table.update({code: f"\\u{code:04x}" for code in (*directions, *invisible)})
+    invisible = (0x00AD, 0x115F, 0x200B, 0x2028, 0x2029, *range(0x2060, 0x2065), *range(0x206A, 0x2070), 0x3164, 0xFEFF)
+    table.update({code: f"\\u{code:04x}" for code in (*directions, *invisible, 0xFFA0, *range(0xFFF9, 0xFFFC))})
     table.update({code: f"\\U{code:08x}" for code in range(0xE0000, 0xE0080)})
     table.update({code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)})
     table.update({code: f"\\x{code - 0xDC00:02x}" for code in range(0xDC80, 0xDD00)})  # undecodable bytes
@@ -148,11 +148,15 @@ def _escapes() -> dict[int, str]:
 
 
 _UNSAFE = (
-    "[\x00-\x1f\x7f-\xa0\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u206f"
-    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\xa0\xad\u061c\u115f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
 _MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _STACK = f"({_MARKS}{{4}}){_MARKS}+"
+_EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+_JOINTS = f"[\ufe0e\ufe0f]|\u200d(?=[{_EMOJI}])|(?<=[{_EMOJI}])[\U0001f3fb-\U0001f3ff]"
+"""What makes one picture of several, or another one: terminals differ by up to six cells in how wide the result is."""
+
 _compiled = cache(re.compile)  # when first needed: most text is plain, and compiling these takes milliseconds
 
 
@@ -160,8 +164,9 @@ def clean(text: str) -> str:
     """The text with nothing in it that a terminal would obey: one line, safe to show.
 
     Control characters become their pictures (`␛`, `␀`, `␊`), C1 controls, direction overrides and invisible ones
-    become escapes (`\\x9b`, `\\u202e`), undecodable bytes `\\xff`; tabs become spaces up to the next stop; more than
-    four combining marks on one character are dropped.
+    become escapes (`\\x9b`, `\\u202e`), undecodable bytes `\\xff`; tabs become spaces up to the next stop. More than
+    four combining marks on one character are dropped, and what joins emoji and varies them: each is drawn by itself, in
+    as many cells as all terminals give it.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -169,7 +174,7 @@ def clean(text: str) -> str:
         text = text.translate(_escapes())
         if "\t" in text:
             text = _expand_tabs(text)
-    return _compiled(_STACK).sub(r"\1", text)
+    return _compiled(_STACK).sub(r"\1", _compiled(_JOINTS).sub("", text))
 
 
 def cell_len(text: str) -> int:

@@ -133,7 +133,10 @@ def test_shares_sizes_and_exact_numbers() -> None:
     ("text", "shown"),
     [
         ("plain", "plain"),
-        ("grüße 日本 👩‍👩‍👧", "grüße 日本 👩‍👩‍👧"),
+        ("grüße 日本 नमस्ते", "grüße 日本 नमस्ते"),
+        ("👩\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 ⚠\ufe0f 1\ufe0f\u20e3 👍🏽 🏽", "👩👩👧 🏳🌈 ⚠ 1\u20e3 👍 🏽"),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
+        ("a\u3164b\u115f\u2061", "a\\u3164b\\u115f\\u2061"),
         ("\x1b[2J", "␛[2J"),
         ("a\nb\rc\0", "a␊b␍c␀"),
         ("\x7f\x9b31m", "␡\\x9b31m"),
