@@ -6,6 +6,8 @@ own included, has through `look_variables`. Nothing is told by colour alone: a g
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.color import Color
 from textual.theme import Theme
 
@@ -75,7 +77,7 @@ LIGHT = Theme(
         "scrollbar-background": "#fafbf8",
         "scrollbar-background-hover": "#fafbf8",
         "scrollbar-background-active": "#fafbf8",
-        "look-muted": "#5c6b65",
+        "look-muted": "#56645e",
         "look-faint": "#a9b4ae",
     },
 )
@@ -129,11 +131,22 @@ SOURCE_COLOURS = 8
 
 _DARK_SOURCES = ("#7fb899", "#7aa9c9", "#d9b36c", "#c39ac9", "#7fc0bd", "#d6957b", "#a9b77a", "#9aa4d6")
 _LIGHT_SOURCES = ("#2f7550", "#2c6a94", "#8a5a00", "#864a91", "#1d716d", "#9c4a26", "#5d6a1c", "#4c56a6")
+_BLACK, _WHITE = Color(0, 0, 0), Color(255, 255, 255)
 _ANSI_SOURCES = ("green", "cyan", "yellow", "magenta", "blue", "bright_green", "bright_cyan", "bright_magenta")
 
 
+READABLE = 4.5
+"""Contrast of text with what it lies on, as WCAG 2.2 asks for (success criterion 1.4.3)."""
+
+_NOT_READ = frozenset({"faint", "on-match", "cursor", "cursor-blurred"})
+"""Looks that need not be read, or that lie on or below others."""
+
+
 def look_variables(theme: Theme) -> dict[str, str]:
-    """The values of `$look-…` for a theme that does not set them itself."""
+    """The values of `$look-…` for a theme that does not set them itself.
+
+    A colour of the theme that could hardly be read as text is made darker, or lighter on a dark ground, until it can.
+    """
     if theme.ansi:
         muted = "ansi_bright_black" if theme.dark else "ansi_black"
         values = {"muted": muted, "faint": "ansi_bright_black", "on-match": "ansi_black"}
@@ -145,8 +158,38 @@ def look_variables(theme: Theme) -> dict[str, str]:
         values |= {"on-match": "#12171a" if theme.dark else "#fafbf8"}
         sources = _DARK_SOURCES if theme.dark else _LIGHT_SOURCES
         values |= {"bad": theme.error or theme.primary, "warn": theme.warning or theme.primary}
-        background, primary = Color.parse(theme.to_color_system().generate()["background"]), Color.parse(theme.primary)
-        values |= {"cursor": background.blend(primary, 0.22).hex, "cursor-blurred": background.blend(primary, 0.09).hex}
     values |= {"good": theme.success or theme.primary, "key": theme.primary, "accent": theme.accent or theme.primary}
     values |= {f"source-{i}": colour for i, colour in enumerate(sources)}
+    if not theme.ansi:
+        colours = theme.to_color_system().generate()
+        background, surface = Color.parse(colours["background"]), Color.parse(colours["surface"])
+        primary = Color.parse(theme.primary)
+        cursor, blurred = background.blend(primary, 0.22), background.blend(primary, 0.09)
+        values |= {
+            name: readable(Color.parse(colour), (background, surface, cursor)).hex
+            for name, colour in values.items()
+            if name not in _NOT_READ
+        }
+        values |= {"cursor": cursor.hex, "cursor-blurred": blurred.hex}
     return {f"look-{name}": value for name, value in values.items()}
+
+
+def readable(colour: Color, grounds: Iterable[Color]) -> Color:
+    """The colour, or the nearest darker or lighter one that can be read on each of the grounds."""
+    hardest = min(grounds, key=lambda ground: contrast(colour, ground))
+    away = max(_BLACK, _WHITE, key=lambda end: contrast(end, hardest))
+    steps = (colour.blend(away, step / 20) for step in range(21))
+    return next((shade for shade in steps if contrast(shade, hardest) >= READABLE), away)
+
+
+def contrast(one: Color, other: Color) -> float:
+    """How much two colours differ in brightness, from 1 to 21, as WCAG 2.2 defines it."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
