@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from time import monotonic
-from types import MappingProxyType, MemberDescriptorType
+from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType
 from typing import Any
 
 from sage_runtime.asking import MORE, SECONDS, ask_for, class_name, cut, printable
+from sage_runtime.classes import bases, held, look_up
 
 _ITEMS, _DEPTH = 20, 4
 _FULL_ITEMS, _FULL_DEPTH = 200, 8
@@ -223,14 +224,14 @@ _BASES: tuple[type, ...] = (str, int, float, list, dict, tuple, set, frozenset, 
 
 def _show_for(kind: type) -> _Show:
     """How to show an instance of a class that is none of the built-in ones."""
-    own: Any = kind.__repr__
+    own = look_up(kind, "__repr__")
     if _is_named_tuple(kind, own):
         return _show_named_tuple
-    if own is object.__repr__:
+    if own is object.__dict__["__repr__"]:
         return _show_attributes
     if _is_generated(own):
         return _show_dataclass
-    if own is BaseException.__repr__:
+    if own is BaseException.__dict__["__repr__"]:
         return _show_exception
     for base in _BASES:
         if own is base.__dict__["__repr__"]:
@@ -252,29 +253,30 @@ def _show_subclass(show: _Show) -> _Show:
 
 
 def _is_named_tuple(kind: type, own: Any) -> bool:
-    names = kind.__dict__.get("_fields")
     return (
         issubclass(kind, tuple)
-        and type(names) is tuple
-        and getattr(getattr(own, "__code__", None), "co_name", "") == "__repr__"
-        and getattr(own, "__module__", None) in ("collections", f"namedtuple_{kind.__name__}")
+        and type(held(kind).get("_fields")) is tuple
+        and type(own) is FunctionType
+        and own.__code__.co_name == "__repr__"
+        and own.__module__ in ("collections", f"namedtuple_{class_name(kind)}")
     )
 
 
 def _is_generated(own: Any) -> bool:
     """Whether a `__repr__` is the one that `dataclass` wrote."""
-    inner = getattr(own, "__wrapped__", None)
-    return getattr(getattr(inner, "__code__", None), "co_filename", None) == "<string>"
+    inner = own.__dict__.get("__wrapped__") if type(own) is FunctionType else None
+    return type(inner) is FunctionType and inner.__code__.co_filename == "<string>"
 
 
 def _show_named_tuple(writer: _Writer, value: tuple[object, ...], depth: int) -> None:
-    names: tuple[str, ...] = type(value)._fields  # type: ignore[attr-defined]
+    names: tuple[str, ...] = held(type(value))["_fields"]
     pairs = ((f"{name}=", item) for name, item in zip(names, tuple.__iter__(value), strict=False))
     writer.container(class_name(type(value)) + "(", pairs, tuple.__len__(value), depth, ")")
 
 
 def _show_dataclass(writer: _Writer, value: object, depth: int) -> None:
-    names = [f.name for f in getattr(type(value), "__dataclass_fields__", {}).values() if f.repr]
+    fields: dict[str, Any] = look_up(type(value), "__dataclass_fields__") or {}
+    names = [field.name for field in fields.values() if field.repr]
     pairs = [(f"{name}=", _attribute(value, name)) for name in names]
     writer.container(class_name(type(value)) + "(", pairs, len(pairs), depth, ")")
 
@@ -286,7 +288,7 @@ def _show_exception(writer: _Writer, value: BaseException, depth: int) -> None:
 def _show_attributes(writer: _Writer, value: object, depth: int) -> None:
     """An object without a text of its own: its class and what lies in its `__dict__` and slots."""
     kind = type(value)
-    names = [name for base in kind.__mro__ for name in _slots(base)]
+    names = [name for base in bases(kind) for name in _slots(base)]
     pairs = [(f"{name}=", _attribute(value, name)) for name in names]
     own = _own_dict(value)
     pairs += [(f"{name}=", item) for name, item in islice(tuple(own.items()), writer._most + 1)]
@@ -298,15 +300,16 @@ def _show_attributes(writer: _Writer, value: object, depth: int) -> None:
 
 
 def _slots(base: type) -> list[str]:
-    return [name for name, item in base.__dict__.items() if type(item) is MemberDescriptorType and name[:2] != "__"]
+    return [name for name, item in held(base).items() if type(item) is MemberDescriptorType and name[:2] != "__"]
 
 
 def _own_dict(value: object) -> dict[str, object]:
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if type(found) is dict else {}
+    for base in bases(type(value)):
+        getter = held(base).get("__dict__")
+        if type(getter) is GetSetDescriptorType:  # anything else is the user's
+            found = getter.__get__(value)
+            return found if type(found) is dict else {}
+    return {}
 
 
 class _Missing:
@@ -323,8 +326,8 @@ def _attribute(value: object, name: str) -> object:
     own = _own_dict(value)
     if name in own:
         return own[name]
-    for base in type(value).__mro__:
-        slot = base.__dict__.get(name)
+    for base in bases(type(value)):
+        slot = held(base).get(name)
         if type(slot) is MemberDescriptorType:
             try:
                 return slot.__get__(value)

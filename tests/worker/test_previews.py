@@ -127,6 +127,27 @@ class Hostile(metaclass=Meta):
         raise ValueError
 
 
+class LyingMeta(type):
+    def __getattribute__(cls, name: str) -> Any:
+        raise ValueError
+
+    @property
+    def __mro__(cls) -> tuple[type, ...]:  # type: ignore[override]
+        raise ValueError
+
+
+class NoDictionary:
+    def __init__(self) -> None:
+        self.name = "n"
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        raise SystemExit
+
+
+class OfLies(metaclass=LyingMeta): ...
+
+
 class Properties:
     asked = 0
 
@@ -143,6 +164,8 @@ HOSTILE: list[tuple[Any, str]] = [
     (Exits(), "<Exits (repr raised SystemExit)>"),
     (Hostile(), "<Hostile>"),
     (Properties(), "<Properties>"),
+    (NoDictionary(), "<NoDictionary>"),
+    (OfLies(), "<OfLies>"),
     ([Raises(), 1], "[<Raises (repr raised ValueError)>, 1]"),
 ]
 
