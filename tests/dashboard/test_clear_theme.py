@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 import pytest
+from support.pictures import drawn
 from support.showing import misbehaving_session
 from textual.color import Color, rgb_to_lab
 from textual.pilot import Pilot
@@ -68,6 +69,6 @@ def test_how_it_looks(snap_compare: Callable[..., bool]) -> None:
         app.theme = CLEAR.name
         await pilot.pause()
         app.feed.tick()
-        await pilot.pause()
+        await drawn(pilot)
 
     assert snap_compare(app, terminal_size=(120, 36), run_before=prepare)

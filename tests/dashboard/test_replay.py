@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from support.dashboards import open_dashboard
+from support.pictures import drawn
 from support.replaying import replay_session
 from support.showing import NOON, SIZES, Size, hello_session
 from textual.pilot import Pilot
@@ -26,7 +27,7 @@ def test_a_replay(snap_compare: Compare, size: Size) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
         app.feed.tick()
-        await pilot.pause()
+        await drawn(pilot)
 
     assert snap_compare(app, terminal_size=(size.width, size.height), run_before=prepare)
 

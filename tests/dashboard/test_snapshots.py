@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+from support.pictures import drawn
 from support.showing import SIZES, FakeSession, Size, hello_session, misbehaving_session, run_view, session_view
 from textual.pilot import Pilot
 
@@ -35,7 +36,7 @@ def pressing(keys: Sequence[str], theme: str | None = None) -> Callable[[Pilot[N
         for key in keys:
             await pilot.press(key)
         app.feed.tick()
-        await pilot.pause()
+        await drawn(pilot)
 
     return prepare
 

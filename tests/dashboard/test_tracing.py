@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from support.dashboards import open_dashboard
+from support.pictures import drawn
 from support.showing import NOON, SIZES, FakeLines, FakeSession, Size, hello_pipeline, hello_session, operator
 from textual.pilot import Pilot
 
@@ -68,7 +69,7 @@ def test_the_way_of_a_record(snap_compare: Compare, size: Size) -> None:
         await pilot.press("t")
         await pilot.pause()
         app.feed.tick()
-        await pilot.pause()
+        await drawn(pilot)
 
     assert snap_compare(app, terminal_size=(size.width, size.height), run_before=prepare)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from support.showing import FakeSession, Size
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from sage_tui.dashboard.app import SageApp
 from sage_tui.dashboard.widgets.lines import LineList
@@ -37,7 +38,7 @@ def taken(
             await pilot.pause()
         await app.workers.wait_for_complete()
         app.feed.tick()
-        await pilot.pause()
+        await drawn(pilot)
 
     app = SageApp(session, interval=0)
     app.animation_level = "none"
@@ -49,3 +50,15 @@ def searched(app: SageApp) -> bool:
     scans = [lines.filter_scan for lines in app.screen.query(LineList)]
     scans += [pane.ranking for pane in app.screen.query(ServiceCallsPane)]
     return all(scan is None or scan.complete for scan in scans)
+
+
+async def drawn(pilot: Pilot[None]) -> None:
+    """Wait until the screen stays as it is: a size that changes may change another one's content a pause later."""
+    before: list[Strip] = []
+    for _ in range(50):
+        await pilot.pause()
+        now = pilot.app.screen._compositor.render_strips()
+        if now == before:
+            return
+        before = now
+    raise AssertionError("the screen does not come to rest")
