@@ -16,6 +16,7 @@ from typing import Any
 
 from sage_runtime.asking import MORE, SECONDS, ask_for, class_name, cut, printable
 from sage_runtime.classes import bases, held, look_up
+from sage_runtime.raised import arguments, in_class
 
 _ITEMS, _DEPTH = 20, 4
 _FULL_ITEMS, _FULL_DEPTH = 200, 8
@@ -45,8 +46,8 @@ def full_preview(value: object, limit: int = 4000) -> str:
 
 def exception_message(error: BaseException, limit: int = 2000) -> str:
     """What `str(error)` says, bounded as a preview is but with its line breaks; never raises."""
-    args = error.args
-    if type(error).__str__ is not BaseException.__str__ or len(args) > 1:
+    args = arguments(error)
+    if in_class(error, "__str__") is not BaseException.__str__ or len(args) > 1:
         text = ask_for(str, error, monotonic() + SECONDS)
     elif not args:
         text = ""
@@ -282,7 +283,8 @@ def _show_dataclass(writer: _Writer, value: object, depth: int) -> None:
 
 
 def _show_exception(writer: _Writer, value: BaseException, depth: int) -> None:
-    writer.container(class_name(type(value)) + "(", _unlabelled(value.args), len(value.args), depth, ")")
+    args = arguments(value)
+    writer.container(class_name(type(value)) + "(", _unlabelled(args), len(args), depth, ")")
 
 
 def _show_attributes(writer: _Writer, value: object, depth: int) -> None:

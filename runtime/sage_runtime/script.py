@@ -13,6 +13,8 @@ from importlib import import_module
 from importlib.machinery import FrozenImporter, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 
+from sage_runtime.raised import trace_of
+
 _MAIN = "__main__"
 
 
@@ -66,7 +68,7 @@ class Script:
 
     def cut(self, error: BaseException) -> TracebackType | None:
         """The traceback of an error from the script's own first frame on, None if it has not come that far."""
-        step = error.__traceback__
+        step = trace_of(error)
         while step is not None and step.tb_frame.f_code is not self.code:
             step = step.tb_next
         return step

@@ -14,8 +14,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
 
@@ -49,6 +47,7 @@ from sage_runtime.events import (
 from sage_runtime.faults import FaultLog, die_with_parent, end_group, end_with, is_open, out_of_the_way
 from sage_runtime.launch import WorkerConfig, decode_config
 from sage_runtime.outcome import exit_status, report
+from sage_runtime.raised import is_a
 from sage_runtime.script import Script
 from sage_runtime.stdin import AskedInput
 
@@ -162,8 +161,11 @@ class Worker:
             if self._paused:
                 self._runtime.pause()
             self._bus.publish(RunStateChanged(state="paused" if self._paused else "running"))
-            with self._interruptible():
+            try:
+                self._interruptible(True)
                 exec(code, module.__dict__)
+            finally:
+                self._interruptible(False)
         except BaseException as error:  # noqa: BLE001 - the outer edge of the script
             return error
         return None
@@ -172,13 +174,13 @@ class Worker:
         """The exit status after `error`, which is told as Python tells it."""
         if error is None:
             return INTERRUPTED if self._stopping else 0
-        if isinstance(error, SystemExit):
+        if is_a(error, SystemExit):
             return exit_status(error)
-        if isinstance(error, KeyboardInterrupt):
+        if is_a(error, KeyboardInterrupt):
             if not self._stopping:
                 report(error, self._script, None)
             return INTERRUPTED
-        if isinstance(error, OSError) and self._script.code is None:
+        if is_a(error, OSError) and self._script.code is None:
             words = f"can't open file {self._script.path!r}: [Errno {error.errno}] {error.strerror}"
             print(f"{sys.executable}: {words}", file=sys.stderr)
             return 2
@@ -188,12 +190,15 @@ class Worker:
     def _finish(self) -> BaseException | None:
         """After the script: its threads and its pipelines come to their end."""
         try:
-            with self._interruptible():
+            try:
+                self._interruptible(True)
                 _join_threads()
                 if self._close_streams():
                     print(STREAMS_CLOSED, file=sys.stderr)
                 if not self._stopping:
                     self._runtime.wait()
+            finally:
+                self._interruptible(False)
         except KeyboardInterrupt as error:
             return error
         return KeyboardInterrupt() if self._stopping else None
@@ -207,16 +212,10 @@ class Worker:
             job.close_sources()
         return bool(streams)
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Inside, a stop raises `KeyboardInterrupt` in the main thread."""
+    def _interruptible(self, may: bool) -> None:
+        """From now on a stop raises `KeyboardInterrupt` in the main thread, or no longer does."""
         with self._stage:
-            self._may_interrupt = True
-        try:
-            yield
-        finally:
-            with self._stage:
-                self._may_interrupt = False
+            self._may_interrupt = may
 
     def _close_last(self) -> None:
         """Close the bus when all that Python does at its end is done: functions registered first run last."""

@@ -319,3 +319,59 @@ def test_a_constructor_s_error_keeps_its_own_cause() -> None:
     with pytest.raises(ValueError, match="outer") as raised:
         Runtime().submit(pipeline.graph())
     assert isinstance(raised.value.__cause__, KeyError)
+
+
+class HostileError(ValueError):
+    """Whatever looks at its parts as Python code does gets another exception."""
+
+    def _raise(self) -> Any:
+        raise RuntimeError("don't look")
+
+    args = __cause__ = __context__ = __traceback__ = __notes__ = __suppress_context__ = property(_raise)
+    exceptions = property(_raise)
+    __class__ = property(_raise)
+
+
+class HoldingError(Exception):
+    """Not a group, though it has what groups have."""
+
+    exceptions = ("not", "exceptions", 3)
+
+
+@pytest.mark.parametrize("kind", [HostileError, HoldingError])
+def test_an_exception_whose_parts_are_of_its_own_is_a_failure_like_any_other(kind: type[Exception]) -> None:
+    recorder = Recorder()
+    pipeline = Pipeline()
+    seen = pipeline.sink(pipeline.add("map", raising(kind()), pipeline.values([0, 1, 2, 3])))
+    assert run(pipeline, recorder).status == "finished"
+    assert seen.values == [0, 2, 3]
+    (failure,) = recorder.of(Failure)
+    assert (failure.kind, failure.exception, failure.file) == ("operator", kind.__name__, __file__)
+
+
+def test_of_an_exception_with_thousands_of_causes_only_the_frames_are_told() -> None:
+    error: Exception | None = None
+    for number in range(20_000):
+        cause, error = error, ValueError(number)
+        error.__cause__ = cause
+    assert error is not None
+    assert traceback_text(error) == "Traceback (most recent call last):\nValueError: 19999\n"
+
+
+def test_notes_that_are_no_text_are_asked_for_their_text_in_time() -> None:
+    release = threading.Event()
+
+    class Blocks:
+        def __str__(self) -> str:
+            release.wait()
+            return "late"
+
+    class NotedError(Exception):
+        pass
+
+    error = NotedError("noted")
+    error.__notes__ = [Blocks()]  # type: ignore[list-item]
+    try:
+        assert traceback_text(error).endswith("NotedError: noted\n")
+    finally:
+        release.set()

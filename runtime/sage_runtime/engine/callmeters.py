@@ -10,6 +10,7 @@ from sage_runtime.engine.calls import Request
 from sage_runtime.engine.meters import Histogram
 from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
 from sage_runtime.preview import exception_message, preview, preview_arguments
+from sage_runtime.raised import name_of
 
 CALL_EVENTS = 500
 """Calls a second of one service that become events; above that they are counted."""
@@ -84,7 +85,7 @@ class CallMeters:
                     replica=owner.replica,
                     arguments=preview_arguments(request.args, request.kwargs, CALL_PREVIEW),
                     result=preview(result, CALL_PREVIEW) if error is None else None,
-                    error=None if error is None else f"{type(error).__qualname__}: {exception_message(error, 200)}",
+                    error=None if error is None else f"{name_of(error)}: {exception_message(error, 200)}",
                     waited=waited,
                     duration=duration or 0.0,
                 )

@@ -17,6 +17,7 @@ from sage_runtime.engine.taps import Tap, copying, tracing
 from sage_runtime.events import Trace
 from sage_runtime.frozen import Frozen
 from sage_runtime.preview import exception_message, preview
+from sage_runtime.raised import name_of
 
 SLOW = 50e-6
 """Seconds a record from which on every record is timed; below it, one in each batch."""
@@ -263,7 +264,7 @@ class ConsumerReplica(Replica):
 
         def failed(value: Any, error: BaseException) -> None:
             message = exception_message(error, LONGEST_ERROR)
-            raised.append(f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__)
+            raised.append(f"{name_of(error)}: {message}" if message else name_of(error))
             self.failed(value, error)
 
         self.owner.calls = calls

@@ -7,11 +7,19 @@ import threading
 import traceback
 from collections.abc import Callable
 from time import monotonic
-from types import CodeType, MethodDescriptorType, TracebackType, WrapperDescriptorType
+from types import (
+    CodeType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    TracebackType,
+    WrapperDescriptorType,
+)
 
 from sage_runtime.asking import ask_in_time
 from sage_runtime.events import Event, Failure, LeftOut
 from sage_runtime.preview import exception_message
+from sage_runtime.raised import arguments, beneath, in_class, name_of, trace_of
 
 FULL = 100
 """Failures of a group that become events; later ones are counted."""
@@ -28,6 +36,12 @@ _SECONDS = 0.5
 _PLAIN = frozenset({type(None), str, bytes, int, float, bool})
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
 _MANY = 1000
+_BUILT_IN = frozenset({GetSetDescriptorType, MemberDescriptorType})
+_LOOKED_AT = (
+    *("__cause__", "__context__", "__suppress_context__", "__traceback__", "__notes__"),
+    *("args", "exceptions", "filename", "filename2", "name", "obj", "msg", "text", "lineno", "offset"),
+)
+"""Of an exception's attributes, those that Python may look at when it prints one."""
 
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 - pathlib takes milliseconds
 _NOBODY, _LIBRARY, _USER = range(3)
@@ -67,7 +81,7 @@ class Failures:
             key = (source, kind, type(error), place)
             group = self._groups.get(key)
             if group is None:
-                name = f"{source}|{type(error).__qualname__}|{place[0] or '?'}:{place[1] or 0}"
+                name = f"{source}|{name_of(error)}|{place[0] or '?'}:{place[1] or 0}"
                 group = self._groups[key] = _Group(self._pipeline, source, name)
             group.count += 1
             if group.count > FULL:
@@ -79,7 +93,7 @@ class Failures:
                 source=source,
                 kind=kind,
                 group=group.name,
-                exception=type(error).__qualname__,
+                exception=name_of(error),
                 message=exception_message(error),
                 traceback=traceback_text(error),
                 record=show() if show is not None else None,
@@ -111,7 +125,7 @@ class Failures:
         owners = self._owners
         found: TracebackType | None = None
         library: TracebackType | None = None
-        step = error.__traceback__
+        step = trace_of(error)
         while step is not None:
             code = step.tb_frame.f_code
             owner = owners.get(code)
@@ -143,8 +157,8 @@ def traceback_text(error: BaseException) -> str:
     arguments' `__repr__`) gets `_SECONDS`, and after them only the frames and what can be said of the exception.
     """
     _shorten(error)
-    if any(type(value) in _CONTAINERS and len(value) > _MANY for value in error.args):
-        text = _frames_only(error)  # Python would write them all, at a stretch
+    if _is_long(error):
+        text = _frames_only(error)  # Python would write it all, at a stretch
     elif _is_plain(error):
         text = _as_python_says(error)
     else:
@@ -157,42 +171,66 @@ def traceback_text(error: BaseException) -> str:
 
 def _as_python_says(error: BaseException) -> str:
     try:
-        report = traceback.TracebackException(type(error), error, error.__traceback__)
+        report = traceback.TracebackException(type(error), error, trace_of(error))
         _remove_ours(report, set())
         return "".join(report.format())
     except Exception as trouble:  # noqa: BLE001 - a user's exception may break anything that looks at it
-        return f"{type(error).__qualname__} (its traceback can't be shown: {type(trouble).__name__})\n"
+        return f"{name_of(error)} (its traceback can't be shown: {type(trouble).__name__})\n"
 
 
 def _frames_only(error: BaseException) -> str:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
+    frames = [frame for frame in traceback.extract_tb(trace_of(error)) if not frame.filename.startswith(_OURS)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-    return "".join(lines) + f"{type(error).__qualname__}: {exception_message(error)}\n"
+    return "".join(lines) + f"{name_of(error)}: {exception_message(error)}\n"
+
+
+def _is_long(error: BaseException) -> bool:
+    """Whether it holds more values, or was raised from more exceptions, than anybody reads."""
+    if any(type(value) in _CONTAINERS and len(value) > _MANY for value in arguments(error)):
+        return True
+    return len(_all_of(error)) > _MANY
+
+
+def _all_of(error: BaseException) -> list[BaseException]:
+    """The exception and all that it came from, each once; of very many only the first."""
+    found = {id(error): error}
+    left = [error]
+    while left and len(found) <= _MANY:
+        for one in beneath(left.pop()):
+            if id(one) not in found:
+                found[id(one)] = one
+                left.append(one)
+    return list(found.values())
 
 
 def _is_plain(error: BaseException) -> bool:
     """Whether Python can print the exception, and what it was raised from, without running code of the user's."""
-    seen: set[int] = set()
-    left: list[BaseException | None] = [error]
-    while left:
-        one = left.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        values = (*one.args, *(getattr(one, name, None) for name in ("filename", "filename2", "name")))
-        if type(type(one).__str__) is not WrapperDescriptorType or not all(type(value) in _PLAIN for value in values):
+    return all(_is_plain_alone(one) for one in _all_of(error))
+
+
+def _is_plain_alone(error: BaseException) -> bool:
+    if type(in_class(error, "__str__")) is not WrapperDescriptorType or in_class(error, "__getattr__") is not None:
+        return False
+    if type(in_class(error, "__getattribute__")) is not WrapperDescriptorType:
+        return False
+    for name in _LOOKED_AT:
+        there = in_class(error, name)
+        if there is not None and type(there) not in _BUILT_IN and type(there) not in _PLAIN:
             return False
-        owner = type(getattr(one, "obj", None))  # of an AttributeError, whose names Python looks through
-        if type(owner.__dir__) is not MethodDescriptorType or type(owner.__getattribute__) is not WrapperDescriptorType:
-            return False
-        left += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
-    return True
+    notes = getattr(error, "__notes__", None)
+    if notes is not None and not (type(notes) is list and all(type(note) is str for note in notes)):
+        return False
+    values = (*arguments(error), *(getattr(error, name, None) for name in ("filename", "filename2", "name")))
+    if not all(type(value) in _PLAIN for value in values):
+        return False
+    owner = type(getattr(error, "obj", None))  # of an AttributeError, whose names Python looks through
+    return type(owner.__dir__) is MethodDescriptorType and type(owner.__getattribute__) is WrapperDescriptorType
 
 
 def _shorten(error: BaseException) -> None:
     """Leave the middle out of a traceback of a million frames, as after a recursion: it would take a minute."""
     steps = []
-    trace = error.__traceback__
+    trace = trace_of(error)
     while trace is not None:
         steps.append(trace)
         trace = trace.tb_next

@@ -12,6 +12,8 @@ import traceback
 from typing import NoReturn, Protocol
 from weakref import WeakSet
 
+from sage_runtime.raised import is_a
+
 
 class Forkable(Protocol):
     """What is told in a forked child, by the only thread there; other threads may have held any lock."""
@@ -39,7 +41,7 @@ os.register_at_fork(after_in_child=_in_child)
 def end_child(error: BaseException | None = None) -> NoReturn:
     """End this process: after an error with its traceback on stderr and status 1, after `sys.exit` as that says."""
     status = 0
-    if isinstance(error, SystemExit):
+    if error is not None and is_a(error, SystemExit):
         code = error.code
         status = code if isinstance(code, int) else int(code is not None)
         if status and not isinstance(code, int):

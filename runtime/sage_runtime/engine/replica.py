@@ -21,6 +21,7 @@ from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.events import Event
 from sage_runtime.graph import OperatorSpec
 from sage_runtime.preview import preview
+from sage_runtime.raised import is_a
 
 BATCH_SECONDS = 0.05
 """A batch takes about this long at most, so that counters are fresh and a stop or an inspection takes effect."""
@@ -138,7 +139,7 @@ class Replica:
         if self.job.in_child:
             end_child(error)
         self.meter.errors += 1
-        if self.job.stopping and isinstance(error, ServiceStopped):
+        if self.job.stopping and is_a(error, ServiceStopped):
             return
         self.job.failures.record(self.spec.id, "operator", error, partial(preview, value))
         if self.job.operator_failed(error):

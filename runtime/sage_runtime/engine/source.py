@@ -16,6 +16,7 @@ from sage_runtime.engine.taps import copying
 from sage_runtime.events import Trace
 from sage_runtime.graph import EndOfStream
 from sage_runtime.preview import preview
+from sage_runtime.raised import is_a
 
 _AT_HAND = (list, tuple, range, str, bytes, set, frozenset, dict)
 """Values of exactly these types are there already: no user code runs between two of them."""
@@ -271,5 +272,5 @@ class SourceReplica(Replica):
         if self.job.in_child:
             end_child(error)
         self.meter.errors += 1
-        if not (self.job.stopping and isinstance(error, ServiceStopped)):
+        if not (self.job.stopping and is_a(error, ServiceStopped)):
             self.job.failures.record(self.spec.id, "operator", error)
