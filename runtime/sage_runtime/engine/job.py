@@ -22,6 +22,7 @@ from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.engine.waits import Waits
 from sage_runtime.events import Event, Notice, PipelineFinished
 from sage_runtime.graph import Graph, GraphError
+from sage_runtime.raised import is_a
 
 if TYPE_CHECKING:
     from sage_runtime.engine.runtime import Runtime
@@ -73,6 +74,7 @@ class Job:
         self._late = False
         self._warned: set[str] = set()
         self._began = self.clock()
+        self._starter: int | None = threading.get_ident()
         self._end_once = [True]
         self._ended = threading.Event()
         self._timers: dict[str, threading.Timer] = {}
@@ -88,34 +90,26 @@ class Job:
 
     def start(self) -> None:
         """Construct services and functions, then start everything. Raises what a function's constructor raised."""
-        self.publish(describe(self.id, self.graph))
-        failure = self._construct()
-        if failure is not None:
-            self._end()
-            raise failure
-        self._prepare()
-        replicas = sorted(self.replicas, key=lambda replica: replica.spec.is_source)
         try:
-            for replica in replicas:
-                replica.start()
-        except BaseException as error:  # as many threads as the system allows, or an interrupt
-            if isinstance(error, Exception):
-                self._fail(error)
-            self.cancel()
-            for replica in replicas:
-                if not replica.started:
-                    replica.end()
+            self._start()
+        except BaseException as error:
+            self._break_off(error)
             raise
-        if self.stopping:
-            self.cancel()
-        if not replicas:
-            self._end()
+        self._starter = None
 
     def refuse(self) -> None:
         """Never start: the run stops. It has ended as stopped, without an event."""
         self.status = "stopped"
         self._end_once.clear()
         self._ended.set()
+
+    def look_after_start(self) -> None:
+        """End it if this thread, which does something else by now, has not come to the end of starting it.
+
+        What interrupts a thread may do so anywhere: between any two steps, and again while it clears up.
+        """
+        if self._starter == threading.get_ident() and not self._ended.is_set():
+            self._break_off(None)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end (seconds at most); false if it still runs."""
@@ -298,6 +292,34 @@ class Job:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _start(self) -> None:
+        self.publish(describe(self.id, self.graph))
+        self._runtime.attend_to_meters()
+        failure = self._construct()
+        if failure is not None:
+            self._end()
+            raise failure
+        self._prepare()
+        for replica in sorted(self.replicas, key=lambda replica: replica.spec.is_source):
+            replica.start()
+        if self.stopping:
+            self.cancel()
+        if not self.replicas:
+            self._end()
+
+    def _break_off(self, error: BaseException | None) -> None:
+        """End though not all of it was started: as many threads as the system allows, or an interrupt."""
+        if error is not None and is_a(error, Exception):
+            self._fail(error)
+        with self._lock:
+            self._mark("stopped")
+        self.cancel()
+        for replica in self.replicas:
+            if not replica.started:
+                replica.end()
+        if all(replica.ended for replica in self.replicas):
+            self._end()
+
     def _construct(self) -> BaseException | None:
         """Make the services, then the functions; returns what kept it from that."""
         try:
@@ -388,7 +410,10 @@ class Job:
             timer = self._timers[name] = threading.Timer(seconds, action)
             timer.name = f"{self.id}{name}"
             timer.daemon = True
-            timer.start()
+            try:
+                timer.start()
+            except RuntimeError:  # the system allows no more threads: then nobody is left behind
+                pass
 
     def _end(self) -> None:
         """End the services, then publish the last, exact totals; on the thread of the last replica."""
@@ -396,6 +421,14 @@ class Job:
             self._end_once.pop()
         except IndexError:
             return
+        try:
+            self._finish()
+        except BaseException:
+            self._end_once.append(True)  # an interrupt: it may be tried again
+            raise
+        self._runtime.job_ended(self)
+
+    def _finish(self) -> None:
         self._end_services()
         with self._lock:
             self._mark("failed" if self.failure is not None else "finished")
@@ -407,7 +440,6 @@ class Job:
             self._ended.set()
             self.replicas, self._services, self._feedback = [], {}, Feedback(())  # a script may submit many jobs
             self._sampler = JobSampler(self.id, self.gate, self.failures)
-        self._runtime.job_ended(self)
 
     def _end_services(self) -> None:
         services = list(self._services.values())

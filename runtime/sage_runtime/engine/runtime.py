@@ -79,9 +79,13 @@ class Runtime:
                 job.refuse()
                 return job
             self.jobs.append(job)
-            self._start_sampler()
         job.start()
         return job
+
+    def attend_to_meters(self) -> None:
+        """A job begins: from now on its meters are read."""
+        with self._lock:
+            self._start_sampler()
 
     def pause(self) -> None:
         """Gate the sources of all jobs."""
@@ -140,6 +144,8 @@ class Runtime:
                     return True
             if end is not None and monotonic() >= end:
                 return False
+            for job in self._running():
+                job.look_after_start()
             self._look_after_threads()
 
     def forked(self) -> None:
