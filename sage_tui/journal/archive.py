@@ -23,6 +23,8 @@ MAX_MEMBERS = 200_000
 MAX_SEGMENT_BYTES = 256 * 1024 * 1024
 """A segment that would unpack to more is not read: ours stay far below."""
 CACHED_SEGMENTS = 4
+HEAD_BYTES = 1024 * 1024
+"""Who reads no more than the beginning of a segment has no more than that unpacked."""
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _CHUNK = 256 * 1024
 
@@ -88,35 +90,36 @@ class ArchiveSegments:
                 member = self._members.get(number)
                 if member is None:
                     return b""
-                data = self._unpacked[number] = self._unpack(number, member)
+                if offset == 0 and size <= HEAD_BYTES:
+                    return self._unpack(number, member, min(size, member.size))
+                data = self._unpacked[number] = self._unpack(number, member, member.size)
                 while len(self._unpacked) > CACHED_SEGMENTS:
                     self._unpacked.popitem(last=False)
             else:
                 self._unpacked.move_to_end(number)
         return data[offset : offset + size]
 
-    def _unpack(self, number: int, member: Member) -> bytes:
+    def _unpack(self, number: int, member: Member, size: int) -> bytes:
+        """The first `size` bytes of a member, as far as they can be read."""
         try:
             with self._archive.path.open("rb") as file:
                 file.seek(member.offset)
-                if member.stored:
-                    return file.read(member.size)
-                data = _inflate(file, member)
+                data = file.read(min(size, member.packed)) if member.stored else _inflate(file, member, size)
         except OSError as error:
             self._archive.damage.append(f"{self.name}/{segment_name(number)} can't be read: {error}")
             return b""
-        if len(data) < member.size:
+        if len(data) < size:
             self._archive.damage.append(
                 f"{self.name}/{segment_name(number)} is damaged: {len(data)} of {member.size} bytes can be read"
             )
         return data
 
 
-def _inflate(file: BinaryIO, member: Member) -> bytes:
-    """What can be unpacked of a member, `member.size` bytes at most; never raises for damaged data."""
+def _inflate(file: BinaryIO, member: Member, size: int) -> bytes:
+    """What can be unpacked of a member, `size` bytes at most; never raises for damaged data."""
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     parts: list[bytes] = []
-    left, room = member.packed, member.size
+    left, room = member.packed, size
     while left > 0 and room > 0:
         packed = file.read(min(_CHUNK, left))
         if not packed:
@@ -153,6 +156,8 @@ def read_archive(path: Path) -> Archive:
                     raise RecordingError(f"{path} has {len(entries)} members: too many for a recording")
                 for info in entries:
                     _add_entry(archive, file, info)
+                if _packed_bytes(archive) > os.fstat(file.fileno()).st_size:
+                    raise zipfile.BadZipFile("its members lie upon one another")
         except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error, ValueError) as error:
             archive.members.clear()
             archive.damage.append(f"{path.name} is damaged or incomplete ({error}): what could be found is shown")
@@ -160,6 +165,10 @@ def read_archive(path: Path) -> Archive:
     if not archive.members:
         raise RecordingError(f"{path} holds no run" + "".join(f"; {text}" for text in archive.damage))
     return archive
+
+
+def _packed_bytes(archive: Archive) -> int:
+    return sum(member.packed for segments in archive.members.values() for member in segments.values())
 
 
 def _add_entry(archive: Archive, file: BinaryIO, info: zipfile.ZipInfo) -> None:

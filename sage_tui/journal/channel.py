@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from sage_runtime.events import Event, EventError, decode
+from sage_runtime.events import MAX_LINE_BYTES, Event, EventError, decode
 from sage_tui.journal.index import Block
 from sage_tui.journal.lines import Line, line_count, lines_of
 
@@ -48,7 +48,10 @@ def read_lines(read: Callable[[int, int], bytes], offset: int, chunk: int = CHUN
 
 
 class LineReader:
-    """Iterates over the whole lines of a segment from an offset on; `offset` is that of the line to come."""
+    """Iterates over the whole lines of a segment from an offset on; `offset` is that of the line to come.
+
+    What is longer than any event comes in pieces without a newline, which no reader takes for one.
+    """
 
     def __init__(self, read: Callable[[int, int], bytes], offset: int, chunk: int) -> None:
         self._read, self._chunk = read, chunk
@@ -61,6 +64,9 @@ class LineReader:
     def __next__(self) -> bytes:
         while (end := self._data.find(b"\n", self._at)) < 0:
             rest = self._data[self._at :]
+            if len(rest) > MAX_LINE_BYTES:
+                end = len(self._data) - 1
+                break
             more = self._read(self.offset + len(rest), self._chunk)
             if not more:
                 raise StopIteration

@@ -19,6 +19,8 @@ from sage_tui.journal.lines import CHANNELS
 
 SNAPSHOT_PREFIX = b'{"type":"snapshot"'
 MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+MAX_LINES = 2**53
+"""So many lines no channel has had."""
 SEGMENT_NAME = re.compile(r"(\d{6})\.jsonl")
 RUN_NAME = re.compile(r"run-([1-9]\d{0,5})\.sagerun")
 
@@ -76,11 +78,13 @@ class SegmentFolder:
     def read(self, number: int, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on; fewer at the end, none if the segment is gone."""
         try:
-            fd = os.open(self.folder / segment_name(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # a pipe that somebody put there is opened without waiting for its other end
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            fd = os.open(self.folder / segment_name(number), flags)
         except OSError:
             return b""
         try:
-            return os.pread(fd, size, offset)
+            return os.pread(fd, size, offset) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
         except OSError:
             return b""
         finally:
@@ -202,8 +206,8 @@ def read_snapshot(segments: Segments, number: int) -> Snapshot:
         data = json.loads(line)
         lines = {channel: int(data["lines"].get(channel, 0)) for channel in CHANNELS}
         state = data["state"]
-        if not isinstance(state, dict) or min(lines.values()) < 0:
-            raise TypeError("a field has the wrong type")
+        if not isinstance(state, dict) or min(lines.values()) < 0 or max(lines.values()) > MAX_LINES:
+            raise TypeError("a field has the wrong type, or a number that can't be")
         return Snapshot(lines, state, int(data["seq"]), float(data["t"]), len(line))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise JournalError(f"{where} begins with a damaged snapshot: {error}") from None

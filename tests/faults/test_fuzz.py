@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.recordings import archive, read_all, small_session
 
 from sage_runtime.events import (
     COMMANDS,
@@ -30,7 +30,6 @@ from sage_runtime.events import (
     Notice,
     OperatorInfo,
     OperatorStats,
-    Output,
     PipelineSubmitted,
     RunFinished,
     RunStarted,
@@ -42,7 +41,7 @@ from sage_runtime.events import (
     encode_command,
     stamped,
 )
-from sage_tui.journal import CHANNELS, JournalError, JournalWriter, open_recording, pack
+from sage_tui.journal import JournalError, open_recording, pack
 from sage_tui.journal.segments import encode_snapshot
 from sage_tui.session import ReplaySession
 from sage_tui.state.run_state import RunState, StateError
@@ -96,11 +95,22 @@ def test_a_command_is_a_command_or_an_event_error(line: bytes) -> None:
         b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
         b'{"type":"output","seq":' + b"9" * 5_000 + b"}",
         b'{"type":"run_finished","t":1e400}',
+        b'{"type":"run_finished","t":' + b"9" * 400 + b"}",
         b'{"type":"' + b"x" * MAX_LINE_BYTES + b'"}',
         b"\xff\xfe{}",
         b"",
     ],
-    ids=["lists", "a field", "objects", "a number", "an infinity", "a long line", "no text", "nothing"],
+    ids=[
+        "lists",
+        "a field",
+        "objects",
+        "a number",
+        "an infinity",
+        "a number for no float",
+        "a long line",
+        "no text",
+        "nothing",
+    ],
 )
 def test_nesting_and_lengths_are_bounded(line: bytes) -> None:
     try:
@@ -205,21 +215,6 @@ def test_events_in_any_order_can_be_folded(many: list[bytes]) -> None:
 # --- recordings ---
 
 
-def small_session(folder: Path) -> Path:
-    """The folder of a session of one run, in several segments."""
-    state = RunState(1)
-    writer = JournalWriter(folder / "run-1.sagerun", state.to_json, segment_bytes=2_000)
-    events: list[Event] = [RunStarted(script="a.py"), *(Output(text=f"line {i}", end="\n") for i in range(60))]
-    events.append(RunFinished(status="finished"))
-    for seq, event in enumerate(events):
-        event = stamped(event, run=1, t=float(seq), worker=0, seq=seq)
-        state.apply(event)
-        writer.append(encode(event), event)
-        writer.flush()
-    writer.close()
-    return folder
-
-
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A good recording."""
@@ -227,28 +222,6 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     file = folder / "good.sagerun"
     pack(small_session(folder), file)
     return file.read_bytes()
-
-
-def read_all(path: Path) -> int:
-    """Read a recording as `sage-tui FILE` does, in every way; the lines of output there are."""
-    try:
-        recording = open_recording(path)
-    except JournalError:
-        return 0
-    found = 0
-    for number in recording.runs:
-        try:
-            run = recording.run(number)
-            for channel in CHANNELS:
-                lines = run.lines(channel)
-                found += len(lines.read(0, 100))
-            for _ in run.events():
-                pass
-            run.state().view(0.0)
-        except JournalError:
-            continue
-    assert all(isinstance(text, str) for text in recording.damage)
-    return found
 
 
 @given(st.data())
@@ -287,14 +260,6 @@ def test_a_good_recording_is_read_whole(packed: bytes, tmp_path: Path) -> None:
     path = tmp_path / "good.sagerun"
     path.write_bytes(packed)
     assert read_all(path) == 60
-
-
-def archive(folder: Path, members: dict[str, bytes]) -> Path:
-    path = folder / "made.sagerun"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, content in members.items():
-            out.writestr(name, content)
-    return path
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

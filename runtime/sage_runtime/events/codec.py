@@ -86,6 +86,9 @@ def stamped(event: _E, *, run: int, t: float, worker: int, seq: int) -> _E:
     return replace(event, run=run, t=t, worker=worker, seq=seq)
 
 
+_ENDLESS = 2**1023
+"""Whole numbers from here on are too large for a float."""
+
 _Check = Callable[[Any], Any]
 _SCHEMAS: dict[type[Any], tuple[tuple[str, str, _Check, bool], ...]] = {}
 
@@ -101,8 +104,10 @@ def _check_for(hint: Any) -> _Check:
     """The function that turns a JSON value into a field of type `hint`, or raises `TypeError`."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is float:
-        refuse = _wrong("a number")
-        return lambda v: float(v) if type(v) in (int, float) else refuse(v)
+        refuse = _wrong("a number that a float can hold")
+        return lambda v: (
+            v if type(v) is float else float(v) if type(v) is int and -_ENDLESS < v < _ENDLESS else refuse(v)
+        )
     if hint in (str, int, bool):
         refuse = _wrong(hint.__name__)
         return lambda v: v if type(v) is hint else refuse(v)
