@@ -24,6 +24,7 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
     ended it, None if none did.
     """
     from sage_tui.dashboard.app import SageApp
+    from sage_tui.dashboard.ending import noted
     from sage_tui.dashboard.own_faults import told
 
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -35,7 +36,7 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
         heed_signals=True,
         settings=settings,
     )
-    with told(app.say_fault):
+    with told(app.say_fault), noted(app.told_early):
         app.run()
     return app.ended_by
 

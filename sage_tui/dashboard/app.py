@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-import termios
 import threading
 from collections.abc import Callable
 from pathlib import PurePath
@@ -21,6 +19,7 @@ from sage_runtime.events import Notice, Pause, Resume, ServiceCall
 from sage_tui.dashboard.baselines import Baselines
 from sage_tui.dashboard.commands import Commands
 from sage_tui.dashboard.copying import Copying
+from sage_tui.dashboard.ending import ENDING, has_terminal
 from sage_tui.dashboard.feed import INTERVAL, Feed, terminal_takes_more
 from sage_tui.dashboard.messages import (
     FailureOpened,
@@ -146,11 +145,12 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
     def on_mount(self) -> None:
         if self._heed_signals:
             loop = asyncio.get_running_loop()
-            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            for signum in ENDING:
                 loop.add_signal_handler(signum, self._told_to_end, signum)
-            loop.add_signal_handler(signal.SIGHUP, self._hung_up)
             if self._driver is not None and self._driver.can_suspend:
                 Suspending(self._driver, lambda: self.session.signal(signal.SIGTSTP), self._resumed)
+            if self.ended_by is not None:
+                self._told_to_end(self.ended_by)
         self.call_after_refresh(self._begin)
 
     def _resumed(self) -> None:
@@ -187,19 +187,17 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
                 return
         await super().on_event(event)
 
-    def _told_to_end(self, signum: signal.Signals) -> None:
-        """Somebody ends us: leave as on a key."""
+    def told_early(self, signum: signal.Signals) -> None:
+        """Somebody ends us who are not yet mounted: leave as soon as we are."""
         self.ended_by = self.ended_by or signum
-        self.run_worker(self.action_quit(), name="quit")
 
-    def _hung_up(self) -> None:
-        """The terminal was closed: whatever is drawn now may block for ever, so close the session and be gone."""
-        try:
-            termios.tcgetattr(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0)
-        except (termios.error, ValueError, OSError):
+    def _told_to_end(self, signum: signal.Signals) -> None:
+        """Somebody ends us: leave as on a key; if the terminal is gone, what is drawn now may block for ever."""
+        self.ended_by = self.ended_by or signum
+        if signum == signal.SIGHUP and not has_terminal():
             threading.Thread(target=self._close_without_terminal, name="hung up").start()
         else:
-            self._told_to_end(signal.SIGHUP)
+            self.run_worker(self.action_quit(), name="quit")
 
     def _close_without_terminal(self) -> None:
         try:

@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,35 @@ def test_a_termination_leaves_the_terminal_as_it_was(signum: signal.Signals, tmp
         terminal.wait_for("tick 2")
         terminal.process.send_signal(signum)
         assert terminal.wait() == 128 + signum
+        assert_clean(terminal, script)
+
+
+TOLD_WHILE_IT_OPENS = """
+import os
+from textual.drivers.linux_driver import LinuxDriver
+from sage_tui.cli import main
+
+open_terminal = LinuxDriver.start_application_mode
+
+def open_and_be_told(self):
+    open_terminal(self)
+    os.kill(os.getpid(), {signum})
+
+LinuxDriver.start_application_mode = open_and_be_told
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+def test_a_termination_as_the_dashboard_opens_leaves_the_terminal_as_it_was(
+    signum: signal.Signals, tmp_path: Path
+) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    code = TOLD_WHILE_IT_OPENS.format(signum=int(signum))
+    with Terminal(sys.executable, "-c", code, script, size=(120, 36), cwd=tmp_path) as terminal:
+        at_rest = terminal.line_modes()
+        assert terminal.wait() == 128 + signum
+        assert terminal.line_modes() == at_rest
         assert_clean(terminal, script)
 
 
