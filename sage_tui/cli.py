@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -238,25 +239,44 @@ def find_python(wanted: str) -> str:
     import shutil
 
     inside = Path(wanted, "bin", "python")
-    found = shutil.which(str(inside) if inside.exists() else wanted)
+    found = shutil.which(str(inside) if os.path.exists(inside) else wanted)  # noqa: PTH110 - Path may raise
     if found is None:
         raise UsageError(f"--python: {wanted} is no Python that can be run")
     return str(Path(found).absolute())
 
 
+def _mode(path: Path, missing: str) -> int:
+    """The mode of what is at `path`; says that it is `missing`, or why it can't be looked at.
+
+    Raises:
+        UsageError: one of both.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{missing}: {path}") from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+
+
 def _check(call: Invocation) -> None:
     """Raise `UsageError` for what can be seen to fail before anything has started."""
-    if not call.file.exists():
-        raise UsageError(f"no such file: {call.file}")
-    if not (call.file.is_file() or call.file.is_dir()):
+    mode = _mode(call.file, "no such file")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UsageError(f"{call.file} is neither a file nor a folder")
     for path in call.watch:
-        if not path.exists():
-            raise UsageError(f"--watch: no such file or folder: {path}")
+        _mode(path, "--watch: no such file or folder")
     if call.record is not None:
-        if not call.record.absolute().parent.is_dir():
-            raise UsageError(f"--record: no such folder: {call.record.absolute().parent}")
-        if call.record.is_dir():
+        missing = "--record: no such folder"
+        if not stat.S_ISDIR(_mode(call.record.absolute().parent, missing)):
+            raise UsageError(f"{missing}: {call.record.absolute().parent}")
+        try:
+            folder = stat.S_ISDIR(call.record.stat().st_mode)
+        except FileNotFoundError:
+            folder = False
+        except OSError as error:
+            raise UsageError(f"--record: {call.record} can't be written: {error.strerror}") from None
+        if folder:
             raise UsageError(f"--record: {call.record} is a folder")
 
 

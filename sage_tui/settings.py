@@ -13,9 +13,11 @@ What can't be used is named with its file, line and reason; its default is used.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +31,9 @@ SLOWEST, FASTEST = 1, 30
 """Frames a second that may be asked for."""
 
 LEAST_JOURNAL = 16 * 1024**2
+
+LONGEST_FILE = 64 * 1024
+"""Characters of a file that is read as settings."""
 
 _UNITS = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
@@ -77,7 +82,7 @@ def settings_path() -> Path:
 def read_settings(path: Path) -> Settings:
     """The settings in a file; the defaults where there is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read(path)
     except FileNotFoundError:
         return Settings(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -86,11 +91,45 @@ def read_settings(path: Path) -> Settings:
     return parse_settings(text, path)
 
 
+def _read(path: Path) -> str:
+    """The text of a file, without the mark that some editors begin it with.
+
+    Raises:
+        OSError: it can't be read, or is no file of settings: a pipe, a device, far too long.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    with open(path, encoding="utf-8-sig", opener=_open_file) as file:
+        text = file.read(LONGEST_FILE + 1)
+    if len(text) > LONGEST_FILE:
+        raise OSError(errno.EFBIG, f"it is longer than {LONGEST_FILE // 1024} KiB")
+    return text
+
+
+def _open_file(name: str, flags: int) -> int:
+    fd = os.open(name, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no file")
+    return fd
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """What the text says.
+
+    Raises:
+        ValueError: it is no TOML, or more than can be read.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def parse_settings(text: str, path: Path) -> Settings:
     """The settings in the text of a file."""
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = _parse(text)
+    except ValueError as error:
         line, reason = _toml_error(str(error), text)
         return Settings(path, problems=(Problem(path, line, f"{reason}; the defaults are used"),))
     found, lines = Settings(path), _lines(text)
@@ -122,12 +161,12 @@ def remember_theme(path: Path, theme: str) -> None:
     """
     target = path.resolve()
     try:
-        text = target.read_text(encoding="utf-8")
+        text = _read(target)
     except FileNotFoundError:
         text = ""
-    tomllib.loads(text)
+    _parse(text)
     changed = with_theme(text, theme)
-    if tomllib.loads(changed).get("theme") != theme:
+    if _parse(changed).get("theme") != theme:
         raise ValueError("the theme's place was not found")
     target.parent.mkdir(parents=True, exist_ok=True)
     fd, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -170,9 +209,10 @@ def _watch(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         return settings, [(name, "watch is not a list of paths; none is used")]
     folder = settings.path.parent if settings.path is not None else Path()
-    found = [folder / Path(one).expanduser() for one in value]
-    bad = [(name, f"watch: no such file or folder: {one}") for one in found if not one.exists()]
-    return replace(settings, watch=tuple(one for one in found if one.exists())), bad
+    found = [folder / os.path.expanduser(one) for one in value]  # noqa: PTH111 - Path raises for a user that isn't
+    there = [one for one in found if os.path.exists(one)]  # noqa: PTH110 - Path raises for one that can't be looked at
+    bad = [(name, f"watch: no such file or folder: {one}") for one in found if one not in there]
+    return replace(settings, watch=tuple(there)), bad
 
 
 def _journal_limit(settings: Settings, name: str, value: Any) -> tuple[Settings, _Bad]:

@@ -18,8 +18,8 @@ def sage_root(environment: Mapping[str, str], root: Path | None) -> Path:
     """Where `.sage` lies: `root`, else `$SAGE_PROJECT_ROOT`, else the home directory."""
     if root is not None:
         return root
-    named = environment.get("SAGE_PROJECT_ROOT")
-    return Path(named).expanduser() if named else Path.home()
+    path = os.path.expanduser(environment.get("SAGE_PROJECT_ROOT") or "~")  # noqa: PTH111 - Path raises
+    return Path(path if path != "~" else os.sep)  # nobody's home: a place that can't be written, mostly
 
 
 class SessionFolder:

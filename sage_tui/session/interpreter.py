@@ -45,7 +45,7 @@ def _checked(python: Path, what: str) -> str:
 
 
 def _wanted(wanted: str, environment: Mapping[str, str]) -> str:
-    path = Path(wanted).expanduser()
+    path = Path(os.path.expanduser(wanted))  # noqa: PTH111 - Path raises for a user that isn't
     if path.is_dir():
         path = path / "bin" / "python"
     if os.sep not in wanted and not path.exists():

@@ -91,6 +91,11 @@ def test_a_python_may_be_named_by_path_by_command_or_by_environment(
     ("argv", "words"),
     [
         (["nowhere.py"], "no such file: nowhere.py"),
+        (["x" * 300 + ".py"], "can't be read: File name too long"),
+        (["--watch", "x" * 300, "flow.py"], "can't be read: File name too long"),
+        (["--record", "x" * 300, "flow.py"], "can't be written: File name too long"),
+        (["--python", "x" * 300, "flow.py"], "is no Python"),
+        (["loop.py"], "loop.py can't be read: Too many levels of symbolic links"),
         ([os.devnull], "neither a file nor a folder"),
         (["--watch", "nowhere", "flow.py"], "--watch: no such file or folder"),
         (["--record", "nowhere/run.sagerun", "flow.py"], "--record: no such folder"),
@@ -112,6 +117,7 @@ def test_what_cannot_be_run_is_said_and_is_status_2(
     monkeypatch.chdir(tmp_path)
     Path("flow.py").write_text("")
     Path("notes.txt").write_text("a note\n")
+    Path("loop.py").symlink_to("loop.py")
     with pytest.raises(SystemExit) as ending:
         cli.main(argv)
     assert ending.value.code == 2

@@ -54,7 +54,12 @@ async def test_a_name_that_asks_for_json_gets_the_events(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("", "It needs a name"), ("there.txt", "such a file already"), ("no/such.txt", "There is no folder no")],
+    [
+        ("", "It needs a name"),
+        ("there.txt", "such a file already"),
+        ("no/such.txt", "There is no folder no"),
+        ("~us/x", "There is no folder ~us"),
+    ],
 )
 async def test_a_name_that_will_not_do_is_asked_for_again(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "there.txt").write_text("mine")

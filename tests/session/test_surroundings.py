@@ -115,6 +115,14 @@ def test_the_root_is_the_project_or_the_home() -> None:
     assert sage_root({"SAGE_PROJECT_ROOT": "/project"}, None) == Path("/project")
     assert sage_root({"SAGE_PROJECT_ROOT": "/project"}, Path("/mine")) == Path("/mine")
     assert sage_root({}, None) == Path.home()
+    assert sage_root({"SAGE_PROJECT_ROOT": "~/here"}, None) == Path.home() / "here"
+    assert sage_root({"SAGE_PROJECT_ROOT": "~nobody-here/x"}, None) == Path("~nobody-here/x")
+
+
+def test_who_has_no_home_keeps_sessions_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert sage_root({}, None) == Path("/")
 
 
 def test_only_old_finished_folders_that_we_made_are_pruned(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from sage_tui.settings import Settings, parse_settings, read_settings, remember_theme, with_theme
+from sage_tui.settings import LONGEST_FILE, Settings, parse_settings, read_settings, remember_theme, with_theme
 
 PATH = Path("/home/you/.config/sage-tui/settings.toml")
 
@@ -52,6 +53,8 @@ def test_what_is_no_toml_is_named_with_its_line_and_reason() -> None:
         ("refresh = nan", "settings.toml:1: refresh is not a number between 1 and 30; 10 is used"),
         ("theme = 3", "settings.toml:1: theme is not the name of a theme; the usual one is used"),
         ('watch = "x"', "settings.toml:1: watch is not a list of paths; none is used"),
+        ('watch = ["~nobody-here/x"]', "settings.toml:1: watch: no such file or folder: "),
+        (f'watch = ["{"x" * 5000}"]', "settings.toml:1: watch: no such file or folder: "),
         ('watch = ["/no/such"]', "settings.toml:1: watch: no such file or folder: /no/such"),
         ('journal-limit = "big"', 'settings.toml:1: journal-limit is no size of 16 MiB at least, such as "500 MB"'),
         ("journal-limit = inf", "settings.toml:1: journal-limit is no size"),
@@ -85,10 +88,45 @@ def test_one_mistake_leaves_the_rest_as_it_was_meant() -> None:
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").mkdir()
     (problem,) = read_settings(tmp_path / "settings.toml").problems
-    assert "can't be read: Is a directory" in str(problem)
+    assert "can't be read: it is no file" in str(problem)
     (tmp_path / "other.toml").write_bytes(b"\xff\xfe")
     (problem,) = read_settings(tmp_path / "other.toml").problems
     assert "not UTF-8" in str(problem)
+    (tmp_path / "long.toml").write_text("#" * (LONGEST_FILE + 1))
+    (problem,) = read_settings(tmp_path / "long.toml").problems
+    assert "can't be read: it is longer than 64 KiB" in str(problem)
+
+
+def test_a_pipe_or_a_device_in_the_place_of_the_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "zero.toml"):
+        (problem,) = read_settings(tmp_path / name).problems
+        assert "can't be read: it is no file" in str(problem)
+        with pytest.raises(OSError, match="it is no file"):
+            remember_theme(tmp_path / name, "nord")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 5000, "a = " + "{b = " * 3000 + "1" + "}" * 3000, "a = " + "9" * 5000],
+    ids=["lists", "tables", "a number"],
+)
+def test_what_is_nested_or_long_beyond_measure_is_named(text: str, tmp_path: Path) -> None:
+    (problem,) = problems(text)
+    assert problem.startswith("settings.toml: not TOML: ")
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"nested too deeply|Exceeds the limit"):
+        remember_theme(path, "nord")
+
+
+def test_the_mark_that_some_editors_begin_a_file_with_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b'\xef\xbb\xbftheme = "nord"\r\n')
+    assert read_settings(path) == parse_settings('theme = "nord"\n', path)
+    remember_theme(path, "sage-light")
+    assert read_settings(path).theme == "sage-light"
 
 
 @pytest.mark.parametrize(
