@@ -261,6 +261,10 @@ def _mode(path: Path, missing: str) -> int:
 
 def _check(call: Invocation) -> None:
     """Raise `UsageError` for what can be seen to fail before anything has started."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the current folder can't be used: {error.strerror}") from None
     mode = _mode(call.file, "no such file")
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UsageError(f"{call.file} is neither a file nor a folder")

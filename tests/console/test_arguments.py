@@ -125,3 +125,17 @@ def test_what_cannot_be_run_is_said_and_is_status_2(
     assert words in printed.err
     assert printed.err.startswith("sage-tui: ")
     assert printed.out == ""
+
+
+def test_a_current_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flow.py").touch()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SystemExit) as ending:
+        cli.main([str(tmp_path / "flow.py")])
+    assert ending.value.code == 2
+    assert "the current folder can't be used: No such file" in capsys.readouterr().err
