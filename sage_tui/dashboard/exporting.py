@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
@@ -95,14 +96,20 @@ def suggested(script: str, pane: str, run: int, taken: Callable[[str], bool]) ->
 def write_lines(path: Path, lines: Iterable[str], stopped: Callable[[], bool]) -> int:
     """Write a new file; returns how many lines it has, and leaves it unfinished where somebody `stopped` it.
 
+    Only its owner may read it, as with the journal that the lines come from.
+
     Raises:
         OSError: there is such a file already, or it can't be written.
     """
     count = 0
-    with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+    with open(path, "x", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
         for line in lines:
             file.write(line + "\n")
             count += 1
             if count % CHUNK == 0 and stopped():
                 break
     return count
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW, 0o600)

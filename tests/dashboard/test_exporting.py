@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -113,6 +114,13 @@ def test_a_long_run_is_written_piece_by_piece(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 50_000
     assert most < 2_000_000
+
+
+def test_what_is_written_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    write_lines(tmp_path / "out.txt", ["a line"], lambda: False)
+    os.umask(before)
+    assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o600
 
 
 def test_somebody_who_leaves_does_not_wait_for_the_end(tmp_path: Path) -> None:
