@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 _exit = os._exit
 _write = os.write
+_fstat = os.fstat
 _SET_DEATH_SIGNAL = 1
 _THIS: Any = None
 """The program itself, to `dlopen`."""
@@ -88,10 +89,10 @@ def end_with(message: str) -> NoReturn:
     _exit(1)
 
 
-def is_open(descriptor: int) -> bool:
-    """Whether a descriptor is open."""
+def file_behind(descriptor: int) -> tuple[int, int] | None:
+    """What tells one open file or pipe from another, None for a closed descriptor."""
     try:
-        os.fstat(descriptor)
+        found = _fstat(descriptor)
     except OSError:
-        return False
-    return True
+        return None
+    return found.st_dev, found.st_ino

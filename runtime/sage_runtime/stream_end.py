@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sage_runtime.attribution import current_source
 from sage_runtime.engine.encoder import Origin
+from sage_runtime.faults import file_behind
 from sage_runtime.lines import LineAssembler
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class StreamSettings:
         self.line_buffering = False
         self.closed = False
         self.raw: io.TextIOWrapper | None = None
-        self._file = _file_behind(descriptor)
+        self._file = file_behind(descriptor)
 
     @property
     def direct(self) -> bool:
@@ -46,13 +47,13 @@ class StreamSettings:
     @property
     def captures(self) -> bool:
         """Whether the stream goes to the bus, and its descriptor is the pipe that it was."""
-        return self.raw is None and not self.closed and self._file == _file_behind(self.descriptor)
+        return self.raw is None and not self.closed and self._file == file_behind(self.descriptor)
 
     def wrap(self, buffer: Any) -> io.TextIOWrapper:
         return io.TextIOWrapper(buffer, self.encoding, self.errors, self.newline)
 
     def write_to_descriptor(self) -> None:
-        if self._file is None or self._file != _file_behind(self.descriptor):  # the script has closed it
+        if self._file is None or self._file != file_behind(self.descriptor):  # the script has closed it
             raw = _Unbuffered(os.devnull, "wb")
         else:
             raw = _Unbuffered(self.descriptor, "wb", closefd=False)
@@ -68,15 +69,6 @@ class _Unbuffered(io.FileIO):
         while rest:
             rest = rest[super().write(rest) or 0 :]
         return len(data)
-
-
-def _file_behind(descriptor: int) -> tuple[int, int] | None:
-    """What tells one open file or pipe from another, None for a closed descriptor."""
-    try:
-        found = os.fstat(descriptor)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 class _Sink:

@@ -44,7 +44,7 @@ from sage_runtime.events import (
     Stop,
     decode_command,
 )
-from sage_runtime.faults import FaultLog, die_with_parent, end_group, end_with, is_open, out_of_the_way
+from sage_runtime.faults import FaultLog, die_with_parent, end_group, end_with, file_behind, out_of_the_way
 from sage_runtime.launch import WorkerConfig, decode_config
 from sage_runtime.outcome import exit_status, report
 from sage_runtime.raised import is_a
@@ -86,6 +86,7 @@ class Worker:
         self._bare = bare
         events, commands = out_of_the_way(config.events_fd), out_of_the_way(config.commands_fd)
         self._pipes = (events, commands)
+        self._files = tuple(map(file_behind, self._pipes))
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # started with it ignored: we must be stoppable
         self._faults = FaultLog(config.logs, config.run)
@@ -238,7 +239,7 @@ class Worker:
         self._faults.close()
         with self._stage:  # both are found out in one go, by another thread
             gone, pipes_closed = self._gone, self._pipes_closed
-        if pipes_closed:
+        if pipes_closed or self._pipes_are_others():
             end_with(PIPES_CLOSED)
         if gone:
             end_group()
@@ -359,13 +360,17 @@ class Worker:
         if self._main.ident is not None:
             signal.pthread_kill(self._main.ident, _NUDGE_SIGNAL)
 
+    def _pipes_are_others(self) -> bool:
+        """Whether the script has closed the pipes, or put something else in their place."""
+        return tuple(map(file_behind, self._pipes)) != self._files
+
     def _session_gone(self) -> None:
         """Nobody reads or writes the pipes any more: end, in good order if that is quick. Pump or commands' thread."""
         with self._stage:
             if self._gone:
                 return
             self._gone = True
-            self._pipes_closed = not all(map(is_open, self._pipes))
+            self._pipes_closed = self._pipes_are_others()
         if self._pipes_closed:
             end_with(PIPES_CLOSED)
         threading.Thread(target=self._stop, name="sage-stop", daemon=True).start()

@@ -131,8 +131,8 @@ class LastWords:
 
     @property
     def _cut_off(self) -> bool:
-        """Whether the process ended at once, with pipelines that it had not brought to an end."""
-        return bool(self._open) and not self._said_goodbye
+        """Whether the process ended at once, before the script or with pipelines that were not brought to an end."""
+        return not self._said_goodbye and (bool(self._open) or not self._said_hello)
 
     def _failure(self, ending: Ending, faults: str) -> Failure | None:
         if ending.status != "failed" or (ending.exit_code is None and ending.signal is None):

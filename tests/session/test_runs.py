@@ -349,6 +349,18 @@ def test_an_interpreter_that_cannot_run_the_worker_is_a_failure(start: Start, tm
     assert session.exit_status() == 9
 
 
+def test_an_interpreter_that_ends_well_without_running_the_worker_is_a_failure_too(
+    start: Start, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    session, heard = start("", python=str(python))
+    assert heard.finished().status == "failed"
+    assert any(isinstance(event, Failure) and "before it could run" in event.message for event in heard.events)
+    assert session.exit_status() == 1
+
+
 def test_an_interpreter_that_cannot_be_executed_is_a_failure(start: Start, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("not a program")

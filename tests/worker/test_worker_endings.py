@@ -266,6 +266,15 @@ def test_a_script_that_closes_every_descriptor_and_ends_has_not_ended_well(scrip
     assert "closed the pipes" in run.stderr
 
 
+def test_a_script_that_turns_every_descriptor_to_another_file_is_told(scripts: Scripts) -> None:
+    run = scripts.run(
+        "import os\nnull = os.open(os.devnull, os.O_RDWR)\n"
+        "for descriptor in os.listdir('/dev/fd'):\n    if int(descriptor) > 2: os.dup2(null, int(descriptor))\n"
+    )
+    assert run.status == 1
+    assert "closed the pipes" in run.stderr
+
+
 def test_a_very_deep_recursion_is_told_in_time(scripts: Scripts) -> None:
     run = scripts.run("import sys; sys.setrecursionlimit(30_000)\ndef f(): f()\nf()\n")
     (failure,) = run.failures
