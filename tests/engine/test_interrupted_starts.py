@@ -12,6 +12,7 @@ import pytest
 from support.graphs import Collected, Pipeline, Recorder
 
 from sage_runtime.engine import job, replica, runtime
+from sage_runtime.engine.errors import ReplacedThreadsError
 from sage_runtime.engine.job import Job
 from sage_runtime.engine.runtime import Runtime
 from sage_runtime.events import PipelineFinished, PipelineSubmitted
@@ -105,3 +106,15 @@ def test_a_job_for_which_the_system_has_no_threads_fails_and_ends(monkeypatch: p
     assert one.wait(SOON)
     assert [event.status for event in recorder.of(PipelineFinished)] == ["failed"]
     assert len(recorder.of(PipelineSubmitted)) == 1
+
+
+def test_nothing_begins_where_threads_would_be_no_threads_and_it_is_said_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder()
+    one = Runtime(recorder)
+    monkeypatch.setattr(threading, "get_ident", lambda: 1)
+    with pytest.raises(ReplacedThreadsError, match="thread=False"):
+        one.submit(graph())
+    monkeypatch.undo()
+    assert (one.jobs, recorder.events) == ([], [])

@@ -21,3 +21,13 @@ class UnkeyedRecordError(EngineError):
 
 class LostThreadError(EngineError):
     """A thread of the engine has ended that had more to do: the job can't go on."""
+
+
+class ReplacedThreadsError(EngineError):
+    """A library has put its own in the place of Python's threads: operators would not run side by side."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the script has replaced Python's threads, as by gevent's monkey.patch_all() or eventlet's monkey_patch(), "
+            "but each operator runs on a thread of its own: leave them out (thread=False), and the rest may be patched"
+        )

@@ -9,10 +9,13 @@ from time import monotonic, perf_counter, thread_time
 from typing import Protocol
 
 from sage_runtime.engine import forks
+from sage_runtime.engine.errors import ReplacedThreadsError
 from sage_runtime.engine.gate import Gate
 from sage_runtime.engine.job import SIGNAL_SECONDS, Job
 from sage_runtime.events import Event
 from sage_runtime.graph import Graph
+
+_get_ident = threading.get_ident
 
 SAMPLE_SECONDS = 0.1
 """Between two readings of all meters, at least."""
@@ -71,8 +74,11 @@ class Runtime:
         """Build the services and functions of a graph and start them.
 
         Raises whatever a function's constructor raises (the job is then failed and ended). While the run stops,
-        nothing is built and the job has ended already, as stopped.
+        nothing is built and the job has ended already, as stopped. `ReplacedThreadsError` comes before there is a job:
+        nothing would run beside the caller, who waits.
         """
+        if threading.get_ident is not _get_ident:
+            raise ReplacedThreadsError
         with self._lock:
             job = Job(self, self._free_name(graph.name), graph)
             if self.stopping:
