@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,16 +31,34 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
 
     sys.setswitchinterval(SWITCH_INTERVAL)
     _have_a_size(1)
-    app = SageApp(
-        session,
-        interval=1 / settings.refresh,
-        exit_on_finish=exit_on_finish,
-        heed_signals=True,
-        settings=settings,
-    )
+    with _of_a_kind_that_has_a_size():
+        app = SageApp(
+            session,
+            interval=1 / settings.refresh,
+            exit_on_finish=exit_on_finish,
+            heed_signals=True,
+            settings=settings,
+        )
     with told(app.say_fault), noted(app.told_early):
         app.run()
     return app.ended_by
+
+
+@contextmanager
+def _of_a_kind_that_has_a_size() -> Iterator[None]:
+    """Of a terminal of no known kind, which somebody wants the dashboard in, Rich would say that it has 80 columns.
+
+    Rich keeps the environment that it is made in; the script's workers have the one that was.
+    """
+    kind = os.environ.get("TERM", "")
+    if kind.lower() not in ("dumb", "unknown"):
+        yield
+        return
+    os.environ["TERM"] = "ansi"
+    try:
+        yield
+    finally:
+        os.environ["TERM"] = kind
 
 
 def _have_a_size(terminal: int) -> None:

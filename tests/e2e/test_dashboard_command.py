@@ -261,6 +261,16 @@ def test_a_terminal_that_knows_no_size_is_taken_for_an_ordinary_one(tmp_path: Pa
         assert_clean(terminal, script)
 
 
+@pytest.mark.parametrize("kind", ["dumb", "unknown"])
+def test_a_terminal_of_no_known_kind_shows_the_dashboard_to_who_wants_it(kind: str, tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with dashboard(script, "--tui", TERM=kind) as terminal:
+        terminal.wait_for("tick 2")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert_clean(terminal, script)
+
+
 @pytest.mark.parametrize(("text", "status"), [(TUTORIAL, 0), ("raise SystemExit(7)", 7), ("raise ValueError", 1)])
 def test_exit_on_finish_ends_with_the_scripts_status(text: str, status: int, tmp_path: Path) -> None:
     script = written(tmp_path, "short.py", text)
