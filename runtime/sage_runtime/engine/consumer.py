@@ -78,6 +78,15 @@ class ConsumerReplica(Replica):
                 self._interrupted = True
                 self._rest += records
 
+    def release_held(self) -> bool:
+        """Let a record that the closed gate holds on a feedback edge pass; false if there is none. For any thread."""
+        held = sum(len(lane.records) for lane in self.lanes if lane.feedback)
+        if held <= len(self.permits):
+            return False
+        self.permits.append(True)
+        self.wake()
+        return True
+
     def drop_rest(self) -> None:
         """On its own thread: begin no more of the records in hand."""
         if self._records is not None:

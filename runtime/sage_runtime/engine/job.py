@@ -13,14 +13,16 @@ from sage_runtime.engine.errors import LostThreadError
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.feedback import Feedback
 from sage_runtime.engine.gate import Gate
+from sage_runtime.engine.later import Later
 from sage_runtime.engine.meters import BUSY, WAITING
+from sage_runtime.engine.notices import Notices
 from sage_runtime.engine.replica import Replica
 from sage_runtime.engine.services import Service
 from sage_runtime.engine.source import SourceReplica
 from sage_runtime.engine.stats import JobSampler
 from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.engine.waits import Waits
-from sage_runtime.events import Event, Notice, PipelineFinished
+from sage_runtime.events import Event, PipelineFinished
 from sage_runtime.graph import Graph, GraphError
 from sage_runtime.raised import is_a
 
@@ -72,12 +74,12 @@ class Job:
         self._live_sources = 0
         self._feedback = Feedback(())
         self._late = False
-        self._warned: set[str] = set()
+        self._notices = Notices(pipeline, runtime.publisher.publish)
         self._began = self.clock()
         self._starter: int | None = threading.get_ident()
         self._end_once = [True]
         self._ended = threading.Event()
-        self._timers: dict[str, threading.Timer] = {}
+        self._later = Later(pipeline)
         self._stats_lock = threading.Lock()
         self._sampler = JobSampler(pipeline, self.gate, self.failures)
 
@@ -134,7 +136,7 @@ class Job:
         self._poke_sources()
         with self._lock:
             if self._live_sources:
-                self._after(LET_GO_SECONDS, self._let_go_of_sources)
+                self._later.after(LET_GO_SECONDS, self._let_go_of_sources)
 
     def cancel(self) -> None:
         """End it at once: everything that waits is woken, what is in flight is dropped. Does not wait for the end.
@@ -145,7 +147,7 @@ class Job:
             if self._live:
                 self._mark("stopped")
             if not self._ended.is_set():
-                self._after(GRACE_SECONDS, self._abandon)
+                self._later.after(GRACE_SECONDS, self._abandon)
         self.stopping = True
         self._poke_sources()
         for service in self._services.values():
@@ -248,7 +250,7 @@ class Job:
         with self._stats_lock:
             if not self._ended.is_set():
                 self._publish_stats(now)
-        self._feedback.warn(self._warn)
+        self._feedback.warn(self._notices.warn)
 
     def inspect(self, operators: frozenset[str]) -> None:
         """Preview records at just these operators (`pipeline/operator`)."""
@@ -277,14 +279,7 @@ class Job:
 
     def release_held(self) -> bool:
         """Let one record that the closed gate holds on a feedback edge pass; false if there is none."""
-        for replica in self.replicas:
-            if isinstance(replica, ConsumerReplica):
-                held = sum(len(lane.records) for lane in replica.lanes if lane.feedback)
-                if held > len(replica.permits):
-                    replica.permits.append(True)
-                    replica.wake()
-                    return True
-        return False
+        return any(isinstance(replica, ConsumerReplica) and replica.release_held() for replica in self.replicas)
 
     def has_source(self, operator: str) -> bool:
         """Whether a source of that id still runs."""
@@ -339,7 +334,7 @@ class Job:
 
     def _make_services(self) -> None:
         """Make all services, one after the other unless one calls another meanwhile; each on its own thread."""
-        self._services = build_services(self, self.graph, self._runtime.logs, Waits(self._warn_of_cycle))
+        self._services = build_services(self, self.graph, self._runtime.logs, Waits(self._notices.blame))
         self._sampler.watch_services(self._services.values(), self.clock())
         for service in self._services.values():
             service.start()
@@ -378,7 +373,7 @@ class Job:
     def _let_go_of_sources(self) -> None:
         for replica in self.replicas:
             if replica.spec.is_source and not replica.ended and replica.meter.state in (BUSY, WAITING):
-                self._warn(f"source {replica.context.name} is inside user code; its stream ends without it")
+                self._notices.warn(f"source {replica.context.name} is inside user code; its stream ends without it")
                 replica.end()
 
     def _is_inside(self) -> bool:
@@ -392,7 +387,7 @@ class Job:
         self._late = True
         stuck = [replica for replica in self.replicas if not replica.ended]
         for replica in stuck:
-            self._warn(f"operator {replica.context.name} does not stop; it is left behind")
+            self._notices.warn(f"operator {replica.context.name} does not stop; it is left behind")
             replica.end()
         if not stuck:  # then it waits for a service, else it has ended by now
             for service in self._services.values():
@@ -400,20 +395,8 @@ class Job:
 
     def _leave_behind(self, service: Service) -> None:
         if not service.ended.is_set():
-            self._warn(f"service {service.name} does not stop; it is left behind")
+            self._notices.warn(f"service {service.name} does not stop; it is left behind")
             service.ended.set()
-
-    def _after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Under the lock: do something later, unless it has ended by then; each action once."""
-        name = action.__name__
-        if name not in self._timers:
-            timer = self._timers[name] = threading.Timer(seconds, action)
-            timer.name = f"{self.id}{name}"
-            timer.daemon = True
-            try:
-                timer.start()
-            except RuntimeError:  # the system allows no more threads: then nobody is left behind
-                pass
 
     def _end(self) -> None:
         """End the services, then publish the last, exact totals; on the thread of the last replica."""
@@ -432,8 +415,7 @@ class Job:
         self._end_services()
         with self._lock:
             self._mark("failed" if self.failure is not None else "finished")
-            for timer in self._timers.values():
-                timer.cancel()
+            self._later.cancel()
         with self._stats_lock:
             self._publish_stats(self.clock())
             self.publish(PipelineFinished(pipeline=self.id, status=self.status, duration=self.clock() - self._began))
@@ -456,15 +438,3 @@ class Job:
     def _publish_stats(self, now: float) -> None:
         for event in self._sampler.sample(now):
             self.publish(event)
-
-    def _warn_of_cycle(self, message: str) -> None:
-        self._warn(message, level="error")
-
-    def _warn(self, message: str, *, level: str = "warning") -> None:
-        """Tell people, once for each beginning of a message."""
-        with self._lock:
-            topic = message.split(" holds ")[0]
-            if topic in self._warned:
-                return
-            self._warned.add(topic)
-        self.publish(Notice(level=level, message=message, pipeline=self.id))
