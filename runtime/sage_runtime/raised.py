@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sage_runtime.asking import cut, printable
+from sage_runtime.classes import look_up
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -20,8 +21,6 @@ _CONTEXT = BaseException.__dict__["__context__"]
 _ARGUMENTS = BaseException.__dict__["args"]
 _GROUPED = BaseExceptionGroup.__dict__["exceptions"]
 _NAME = type.__dict__["__qualname__"]
-_DICT = type.__dict__["__dict__"]
-_BASES = type.__dict__["__mro__"]
 
 
 def trace_of(error: BaseException) -> TracebackType | None:
@@ -54,11 +53,7 @@ def name_of(error: BaseException) -> str:
 
 def in_class(error: BaseException, name: str) -> Any:
     """What the first of its classes that has this attribute has there; None if none has."""
-    for base in _BASES.__get__(type(error)):
-        held = _DICT.__get__(base)
-        if name in held:
-            return held[name]
-    return None
+    return look_up(type(error), name)
 
 
 def is_a(error: BaseException, kind: type[_Kind]) -> TypeGuard[_Kind]:
