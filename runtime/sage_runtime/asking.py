@@ -151,7 +151,10 @@ def ask_in_time(ask: Callable[[Any], str], value: object, deadline: float) -> st
         if helper is None or helper.stuck:
             try:
                 helper = _helper = _Helper()
-            except RuntimeError:  # no thread can be started: the interpreter is ending
+            except (
+                RuntimeError,
+                AttributeError,
+            ):  # no thread can be had: Python ends, or sys has no excepthook any more
                 return f"<{class_name(kind)}>"
         in_time = helper.ask(request, deadline)
         if in_time:

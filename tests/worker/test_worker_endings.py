@@ -275,6 +275,12 @@ def test_a_script_that_turns_every_descriptor_to_another_file_is_told(scripts: S
     assert "closed the pipes" in run.stderr
 
 
+def test_a_script_that_deletes_the_hook_for_exceptions_is_told(scripts: Scripts) -> None:
+    run = scripts.run("import sys\ndel sys.excepthook\nsys.nothing\n")
+    (failure,) = run.failures
+    assert (failure.exception, failure.line) == ("AttributeError", 3)
+
+
 def test_a_very_deep_recursion_is_told_in_time(scripts: Scripts) -> None:
     run = scripts.run("import sys; sys.setrecursionlimit(30_000)\ndef f(): f()\nf()\n")
     (failure,) = run.failures
