@@ -6,12 +6,13 @@ import json
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
 
-from sage_runtime.engine.failures import FULL, Failures, traceback_text
+from sage_runtime.engine.failures import FULL, MOST_GROUPS, Failures, traceback_text
 from sage_runtime.engine.runtime import Runtime
 from sage_runtime.events import Event, Failure, LeftOut, OperatorStats, PipelineFinished
 
@@ -51,6 +52,37 @@ def test_a_record_whose_function_raises_is_dropped_and_the_rest_goes_on(kind: st
     assert failure.exception == type(error).__name__
     assert failure.file == __file__
     assert [stats.errors for stats in recorder.of(OperatorStats) if stats.operator == "bad"][-1] == 1
+
+
+def failing_with(make: Callable[[int], Exception], count: int) -> Recorder:
+    """Run a sink that raises for each of so many records."""
+    recorder, pipeline = Recorder(), Pipeline()
+
+    def execute(value: int) -> None:
+        raise make(value)
+
+    pipeline.add("sink", Function(execute), pipeline.values(range(count)), name="bad")
+    run(pipeline, recorder, seconds=60)
+    return recorder
+
+
+def test_types_of_the_same_name_at_the_same_place_are_one_group() -> None:
+    recorder = failing_with(lambda value: type("Odd", (ValueError,), {})(value), 3 * FULL)
+    assert len(recorder.of(Failure)) == FULL
+    assert {failure.group for failure in recorder.of(Failure)} == {left.group for left in recorder.of(LeftOut)}
+    assert sum(left.count for left in recorder.of(LeftOut)) == 2 * FULL
+
+
+def test_failures_that_all_differ_are_told_up_to_a_number_of_groups_and_counted_to_the_last() -> None:
+    count = MOST_GROUPS + 4 * FULL
+    recorder = failing_with(lambda value: type(f"Odd{value}", (ValueError,), {})(value), count)
+    told, left = recorder.of(Failure), recorder.of(LeftOut)
+    assert len(told) == MOST_GROUPS + FULL
+    assert len({failure.group for failure in told}) == MOST_GROUPS + 1
+    assert told[-1].exception == f"Odd{MOST_GROUPS + FULL - 1}"
+    assert {one.group for one in left} == {told[-1].group}
+    assert len(told) + sum(one.count for one in left) == count
+    assert [stats.errors for stats in recorder.of(OperatorStats) if stats.operator == "bad"][-1] == count
 
 
 def test_a_traceback_comes_in_time_though_the_text_of_what_was_raised_does_not() -> None:

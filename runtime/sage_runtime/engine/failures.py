@@ -24,6 +24,12 @@ from sage_runtime.raised import arguments, beneath, in_class, name_of, trace_of
 FULL = 100
 """Failures of a group that become events; later ones are counted."""
 
+MOST_GROUPS = 500
+"""Groups of a job; what belongs to none of them is one more group of its operator or service."""
+
+_MOST_CODES = 10_000
+"""Pieces of code of which it is remembered whose they are; code may be made anew for each record."""
+
 _KEPT_FRAMES = 1000
 """So many frames at either end of a traceback are told."""
 
@@ -68,7 +74,7 @@ class Failures:
         self._pipeline = pipeline
         self._publish = publish
         self._lock = threading.Lock()
-        self._groups: dict[tuple[str, str, type[BaseException], Place], _Group] = {}
+        self._groups: dict[tuple[str, str, str | None, Place], _Group] = {}
         self._owners: dict[CodeType, int] = {}
 
     def record(self, source: str, kind: str, error: BaseException, show: Callable[[], str] | None = None) -> None:
@@ -76,13 +82,9 @@ class Failures:
 
         `show` makes the preview of the record (for a service, of the arguments) that goes with it.
         """
-        place = self._place(error)
+        place, exception = self._place(error), name_of(error)
         with self._lock:
-            key = (source, kind, type(error), place)
-            group = self._groups.get(key)
-            if group is None:
-                name = f"{source}|{name_of(error)}|{place[0] or '?'}:{place[1] or 0}"
-                group = self._groups[key] = _Group(self._pipeline, source, name)
+            group = self._group(source, kind, exception, place)
             group.count += 1
             if group.count > FULL:
                 group.left_out += 1
@@ -93,7 +95,7 @@ class Failures:
                 source=source,
                 kind=kind,
                 group=group.name,
-                exception=name_of(error),
+                exception=exception,
                 message=exception_message(error),
                 traceback=traceback_text(error),
                 record=show() if show is not None else None,
@@ -101,6 +103,16 @@ class Failures:
                 line=place[1],
             )
         )
+
+    def _group(self, source: str, kind: str, exception: str | None, place: Place) -> _Group:
+        key = (source, kind, exception, place)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MOST_GROUPS and exception is not None:
+                return self._group(source, kind, None, (None, None))
+            name = f"{source}|{exception or '(other)'}|{place[0] or '?'}:{place[1] or 0}"
+            group = self._groups[key] = _Group(self._pipeline, source, name)
+        return group
 
     def collect(self) -> list[LeftOut]:
         """What was only counted since the last time, for the sampler."""
@@ -130,6 +142,8 @@ class Failures:
             code = step.tb_frame.f_code
             owner = owners.get(code)
             if owner is None:
+                if len(owners) >= _MOST_CODES:
+                    owners.clear()
                 owner = owners[code] = _owner(code.co_filename)
             if owner == _USER:
                 found = step
