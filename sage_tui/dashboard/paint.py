@@ -56,6 +56,21 @@ def span(text: str, width: int, look: str = "", align: str = "left") -> Span:
     return Span(fmt.pad(text, width, align), look)
 
 
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """A text in lines of at most `width` cells, broken between words where that is possible; `most` lines at most."""
+    lines = [""]
+    for word in text.split():
+        for piece in chop_cells(word, max(1, width)):
+            joined = f"{lines[-1]} {piece}" if lines[-1] else piece
+            if cell_len(joined) <= width:
+                lines[-1] = joined
+            else:
+                lines.append(piece)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], fmt.cut(f"{lines[most - 1]} {lines[most]}", width)]
+    return lines
+
+
 def spans_width(spans: Spans) -> int:
     """The cells that spans take."""
     return sum(cell_len(text) for text, _ in spans)

@@ -70,9 +70,33 @@ async def test_a_failed_script_shows_why_and_where_to_look() -> None:
     async with open_dashboard(session) as dashboard:
         text = dashboard.text()
         assert "✗ FAILED" in text
-        assert "ZeroDivisionError: division by zero at hello.py:3" in text
+        assert "run 1 failed at hello.py:3: ZeroDivisionError: division by zero   (6 why, r starts again)" in text
         await dashboard.press("6", "enter")
         assert "Traceback (most recent call last):" in dashboard.text()
+
+
+def failed_with(message: str) -> FakeSession:
+    session = FakeSession(session_view(run_view(1, phase="failed", exit_code=1)))
+    session.fail(
+        Failure(t=NOON, kind="script", exception="ImportError", message=message, file="/home/you/a.py", line=3)
+    )
+    return session
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_the_way_on_is_not_cut_off_by_a_long_message(width: int) -> None:
+    async with open_dashboard(failed_with("no such module, " * 20), (width, 24)) as dashboard:
+        banner = dashboard.text().splitlines()[1]
+        assert "✗ run 1 failed at a.py:3" in banner
+        assert "(6 why, r starts again)" in banner
+
+
+async def test_where_there_is_no_graph_the_whole_message_is_told() -> None:
+    message = "no module 'sage.middleware'. The package isage-middleware may have it: install that, 然后再试一次"
+    async with open_dashboard(failed_with(message)) as dashboard:
+        pane = " ".join(line.split("││")[0] for line in dashboard.text().splitlines()[3:20])
+        told = " ".join(pane.replace("│", " ").split())
+    assert told.endswith(f"a.py:3 ImportError: {message} 6 shows the traceback, r starts again")
 
 
 async def test_a_killed_worker_names_the_signal_and_the_way_on() -> None:

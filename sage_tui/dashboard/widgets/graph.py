@@ -12,13 +12,17 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sage_tui.dashboard.cause import cause_of
 from sage_tui.dashboard.messages import OperatorOpened, OperatorSelected, ServiceOpened
-from sage_tui.dashboard.paint import Painted, Span
+from sage_tui.dashboard.paint import Painted, Span, wrapped
 from sage_tui.dashboard.widgets.nodes import Cells, PaintedGraph
 from sage_tui.dashboard.widgets.pane import Pane
 from sage_tui.state import format as fmt
 from sage_tui.state.layout import GraphLayout, GraphNode, Topologies, Topology, best_layout, too_large
 from sage_tui.state.views import RunView, SessionView
+
+WIDEST_WORDS, LEAST_WORDS, MOST_LINES = 64, 30, 6
+"""Cells and lines for why a script failed, where a graph would be."""
 
 
 class Graph(Painted, can_focus=True):
@@ -217,6 +221,7 @@ class GraphPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.graph = Graph()
+        self._view: SessionView | None = None
 
     def compose(self) -> ComposeResult:
         yield self.graph
@@ -225,8 +230,14 @@ class GraphPane(Pane):
     def main(self) -> Widget:
         return self.graph
 
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self._view is not None:  # words are broken for the width
+            self.show_view(self._view)
+
     def show_view(self, view: SessionView) -> None:
-        self.graph.show_run(view.shown, empty_words(view))
+        self._view = view
+        self.graph.show_run(view.shown, empty_words(view, min(WIDEST_WORDS, self.graph.size.width - 4)))
         many = self.graph.operators_for_a_table(view.shown)
         picture = self.graph.picture
         if many:
@@ -241,8 +252,8 @@ class GraphPane(Pane):
         return None if picture is None else picture.picture()
 
 
-def empty_words(view: SessionView) -> tuple[str, ...]:
-    """What is said where there is no graph."""
+def empty_words(view: SessionView, width: int) -> tuple[str, ...]:
+    """What is said where there is no graph, in lines of about `width` cells."""
     run = view.shown
     if run.pipelines:
         return ()
@@ -259,4 +270,9 @@ def empty_words(view: SessionView) -> tuple[str, ...]:
         return (script, "was stopped before it submitted a pipeline")
     if run.signal:
         return ("the worker was killed by " + fmt.clean(run.signal), "r starts again")
-    return (script, "failed before it submitted a pipeline", "6 shows why, r starts again")
+    failed = (script, "failed before it submitted a pipeline")
+    cause = cause_of(run)
+    if cause is None or width < LEAST_WORDS:
+        return (*failed, "6 shows why, r starts again")
+    lines = wrapped(f"{cause.place}  {cause.words}", width, MOST_LINES)
+    return (*failed, "", *lines, "", "6 shows the traceback, r starts again")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import NamedTuple
 
 from textual.strip import Strip
 
+from sage_tui.dashboard.cause import cause_of
 from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
 from sage_tui.state import format as fmt
 from sage_tui.state.bottleneck import slowest_operator, time_needed
@@ -101,37 +103,43 @@ def _total(parts: Sequence[tuple[int, Sequence[Span]]], exclude: int = -1) -> in
     return sum(spans_width(part) + 2 for rank, part in parts if rank != exclude)
 
 
-def banner(view: SessionView) -> Span | None:
+class Urgent(NamedTuple):
+    """What needs attention, and what can be done about it, which is not cut off."""
+
+    text: str
+    hint: str
+    look: str
+
+
+def banner(view: SessionView) -> Urgent | None:
     """What needs attention, in a line: most urgent first; None if there is nothing."""
     run = view.current
     if view.replay is not None and view.replay.damage:
         more = f"   (and {len(view.replay.damage) - 1} more)" if len(view.replay.damage) > 1 else ""
-        return Span(f"! {fmt.clean(view.replay.damage[0])}{more}", "warn")
+        return Urgent(f"! {fmt.clean(view.replay.damage[0])}", more, "warn")
     if view.reload_error is not None:
         error = view.reload_error
         place = fmt.clean(PurePath(error.file).name) + (f":{error.line}" if error.line else "")
         ended = "the old run goes on" if run.phase not in ENDED else "not started"
-        return Span(f"✗ {place}  {fmt.clean(error.message)}   ({ended}; save again)", "bad")
+        return Urgent(f"✗ {place}  {fmt.clean(error.message)}", f"   ({ended}; save again)", "bad")
     if run.phase == "failed":
-        return Span(f"✗ {_failed(view, run)}", "bad")
+        return _failed(view, run)
     if view.watch_paused is not None:
-        return Span(f"! watching is paused: {fmt.clean(view.watch_paused)}", "warn")
+        return Urgent(f"! watching is paused: {fmt.clean(view.watch_paused)}", "", "warn")
     return None
 
 
-def _failed(view: SessionView, run: RunView) -> str:
+def _failed(view: SessionView, run: RunView) -> Urgent:
     again = "r starts again" if view.live else "end of the recording"
     shown = f", showing run {view.shown.run}" if view.shown.run != run.run else ""
     if run.signal:
-        return f"worker killed by {fmt.clean(run.signal)}{shown}   ({again})"
-    causes = [group for group in run.failures if group.kind in ("script", "worker")] or list(run.failures)
-    if causes:
-        cause = causes[-1]
-        words = f"{cause.exception}: {cause.message}" if cause.message else cause.exception
-        place = f" at {PurePath(cause.file).name}:{cause.line}" if cause.file else ""
-        return f"run {run.run} failed: {fmt.cut(fmt.clean(words), 80)}{fmt.clean(place)}{shown}   (6 why, {again})"
+        return Urgent(f"✗ worker killed by {fmt.clean(run.signal)}{shown}", f"   ({again})", "bad")
+    cause = cause_of(run)
+    if cause is not None:
+        place = f" at {cause.place}" if cause.place else ""
+        return Urgent(f"✗ run {run.run} failed{place}: {cause.words}", f"{shown}   (6 why, {again})", "bad")
     status = f" with exit status {run.exit_code}" if run.exit_code else ""
-    return f"run {run.run} failed{status}{shown}   ({again})"
+    return Urgent(f"✗ run {run.run} failed{status}{shown}", f"   ({again})", "bad")
 
 
 class Header(PaintedRow):
@@ -164,18 +172,21 @@ class Banner(PaintedRow):
 
     def __init__(self) -> None:
         super().__init__(widget_id="banner")
-        self._text: Span | None = None
+        self._urgent: Urgent | None = None
         self.display = False
 
     def show_view(self, view: SessionView) -> None:
         """Show what needs attention, if anything does."""
-        text = banner(view)
-        if text != self._text:
-            self._text = text
-            self.display = text is not None
+        urgent = banner(view)
+        if urgent != self._urgent:
+            self._urgent = urgent
+            self.display = urgent is not None
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        if self._text is None:
-            return self.blank(self.size.width)
-        return self.strip(crop([Span(" "), self._text], 0, self.size.width), self.size.width)
+        width = self.size.width
+        if self._urgent is None:
+            return self.blank(width)
+        text, hint, look = self._urgent
+        room = max(width // 2, width - 1 - fmt.cell_len(hint))
+        return self.strip(crop([Span(" "), Span(fmt.cut(text, room), look), Span(hint, look)], 0, width), width)
