@@ -35,12 +35,13 @@ class RecordingError(JournalError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A segment in an archive: where its compressed bytes lie and how long it is."""
+    """A segment in an archive: where its compressed bytes lie, how long it is, and its CRC-32."""
 
     offset: int
     packed: int
     size: int
     stored: bool
+    checksum: int
 
 
 @dataclass(slots=True)
@@ -50,6 +51,11 @@ class Archive:
     path: Path
     members: dict[int, dict[int, Member]] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
+
+    def note(self, message: str) -> None:
+        """Add to `damage`."""
+        if message not in self.damage:
+            self.damage.append(message)
 
     def add(self, name: str, member: Member) -> None:
         """Note a member; names that are none of ours are left out, and so are segments that are too long."""
@@ -106,12 +112,14 @@ class ArchiveSegments:
                 file.seek(member.offset)
                 data = file.read(min(size, member.packed)) if member.stored else _inflate(file, member, size)
         except OSError as error:
-            self._archive.damage.append(f"{self.name}/{segment_name(number)} can't be read: {error}")
+            self._archive.note(f"{self.name}/{segment_name(number)} can't be read: {error}")
             return b""
         if len(data) < size:
-            self._archive.damage.append(
+            self._archive.note(
                 f"{self.name}/{segment_name(number)} is damaged: {len(data)} of {member.size} bytes can be read"
             )
+        elif size == member.size and zlib.crc32(data) != member.checksum:
+            self._archive.note(f"{self.name}/{segment_name(number)} is damaged: it is not what was written")
         return data
 
 
@@ -181,7 +189,7 @@ def _add_entry(archive: Archive, file: BinaryIO, info: zipfile.ZipInfo) -> None:
     name_length, extra_length = _LOCAL_HEADER.unpack(head)[-2:]
     offset = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
     stored = info.compress_type == zipfile.ZIP_STORED
-    archive.add(info.filename, Member(offset, info.compress_size, info.file_size, stored))
+    archive.add(info.filename, Member(offset, info.compress_size, info.file_size, stored, info.CRC))
 
 
 def _salvage(archive: Archive, file: BinaryIO) -> None:
@@ -192,12 +200,12 @@ def _salvage(archive: Archive, file: BinaryIO) -> None:
         head = file.read(_LOCAL_HEADER.size)
         if len(head) < _LOCAL_HEADER.size or head[:4] != b"PK\x03\x04":
             return
-        _, _, flags, method, _, _, _, packed, size, name_length, extra_length = _LOCAL_HEADER.unpack(head)
+        _, _, flags, method, _, _, checksum, packed, size, name_length, extra_length = _LOCAL_HEADER.unpack(head)
         name = file.read(name_length).decode("ascii", "replace")
         start = at + _LOCAL_HEADER.size + name_length + extra_length
         if method not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED) or flags & 9:
             return
-        archive.add(name, Member(start, packed, size, method == zipfile.ZIP_STORED))
+        archive.add(name, Member(start, packed, size, method == zipfile.ZIP_STORED, checksum))
         at = start + packed
 
 
@@ -211,7 +219,7 @@ def pack(session_folder: Path, file: Path) -> None:
     runs = sorted(int(found[1]) for path in session_folder.iterdir() if (found := RUN_NAME.fullmatch(path.name)))
     if not runs:
         raise RecordingError(f"{session_folder} holds no run")
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = file.with_name(f".sage-tui-{os.getpid()}.part")
     fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(fd, "w+b") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:

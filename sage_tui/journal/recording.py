@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sage_tui.journal.archive import ArchiveSegments, RecordingError, read_archive
@@ -14,15 +14,24 @@ from sage_tui.journal.segments import RUN_NAME, SEGMENT_NAME, JournalError, Segm
 class Recording:
     """The runs of a recorded session, or of one that another process is still running.
 
+    `damage` is what whoever reads for it finds out, now or later.
+
     `refresh` finds runs that have begun since; journals are opened when they are asked for. One thread uses it.
     """
 
-    def __init__(self, path: Path, find: Callable[[], dict[int, Segments]], live: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        find: Callable[[], dict[int, Segments]],
+        live: Callable[[], bool],
+        damage: Sequence[str] = (),
+    ) -> None:
         self.path = path
         self._find = find
         self._live = live
         self._segments = find()
         self._readers: dict[int, JournalReader] = {}
+        self._found_damage = damage
         self._damage: list[str] = []
 
     @property
@@ -64,7 +73,7 @@ class Recording:
     @property
     def damage(self) -> tuple[str, ...]:
         """What could not be read, in sentences; more may turn up while reading."""
-        found = list(self._damage)
+        found = [*self._damage, *self._found_damage]
         live = self.live()
         for reader in self._readers.values():
             found += reader.damage
@@ -120,10 +129,7 @@ def open_recording(path: Path) -> Recording:
     except OSError as error:
         raise RecordingError(f"{path} can't be read: {error.strerror or error}") from None
     runs: dict[int, Segments] = {run: ArchiveSegments(archive, run) for run in archive.members}
-    recording = Recording(path, lambda: dict(runs), _never)
-    for text in archive.damage:
-        recording.note(text)
-    return _checked(recording)
+    return _checked(Recording(path, lambda: dict(runs), _never, archive.damage))
 
 
 def _checked(recording: Recording) -> Recording:

@@ -103,3 +103,38 @@ def test_a_pipe_in_the_place_of_a_segment_is_not_waited_for(tmp_path: Path) -> N
     second.unlink()
     os.mkfifo(second)
     assert 0 < read_all(folder) < 60
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    return folder
+
+
+def test_a_recording_that_still_unpacks_though_it_was_altered_says_so(tmp_path: Path, session: Path) -> None:
+    path = tmp_path / "altered.sagerec"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as out:
+        for file in sorted((small_session(session) / "run-1.sagerun").iterdir()):
+            out.write(file, f"run-1.sagerun/{file.name}")
+    whole = path.read_bytes()
+    assert whole.count(b"line 17") == 1
+    path.write_bytes(whole.replace(b"line 17", b"line 71"))
+    recording = open_recording(path)
+    lines = recording.run(1).lines("output")
+    assert len(lines.read(0, 100)) == 60
+    assert [text for text in recording.damage if "is not what was written" in text]
+
+
+def test_a_whole_recording_is_what_was_written(tmp_path: Path, session: Path) -> None:
+    path = tmp_path / "whole.sagerec"
+    archives.pack(small_session(session), path)
+    recording = open_recording(path)
+    assert len(recording.run(1).lines("output").read(0, 100)) == 60
+    assert recording.damage == ()
+
+
+def test_a_recording_may_have_as_long_a_name_as_the_system_allows(tmp_path: Path, session: Path) -> None:
+    path = tmp_path / ("n" * 247 + ".sagerec")
+    archives.pack(small_session(session), path)
+    assert read_all(path) == 60
