@@ -8,40 +8,40 @@ from pathlib import Path
 
 import pytest
 
-from sage_tui import cli
+from sage_tui import arguments, cli
 
 
 def test_everything_after_the_file_is_the_scripts() -> None:
-    call = cli.parse(["--plain", "flow.py", "--json", "-x", "3", "--", "--help"])
+    call = arguments.parse(["--plain", "flow.py", "--json", "-x", "3", "--", "--help"])
     assert call.mode == "plain"
     assert call.file == Path("flow.py")
     assert call.arguments == ("--json", "-x", "3", "--", "--help")
 
 
 def test_the_value_of_an_option_is_not_the_file() -> None:
-    call = cli.parse(["--python", "python3", "--watch", "a", "--watch=b", "flow.py", "--watch", "c"])
+    call = arguments.parse(["--python", "python3", "--watch", "a", "--watch=b", "flow.py", "--watch", "c"])
     assert call.python == "python3"
     assert call.watch == (Path("a"), Path("b"))
     assert call.arguments == ("--watch", "c")
 
 
 def test_two_dashes_end_our_options() -> None:
-    assert cli.parse(["--plain", "--", "-odd-.py", "x"]).file == Path("-odd-.py")
+    assert arguments.parse(["--plain", "--", "-odd-.py", "x"]).file == Path("-odd-.py")
 
 
 def test_two_dashes_right_after_the_file_are_left_out() -> None:
-    assert cli.parse(["flow.py", "--", "--topic", "--"]).arguments == ("--topic", "--")
+    assert arguments.parse(["flow.py", "--", "--topic", "--"]).arguments == ("--topic", "--")
 
 
 def test_without_options_the_streams_decide() -> None:
-    call = cli.parse(["flow.py"])
+    call = arguments.parse(["flow.py"])
     assert (call.mode, call.reload, call.exit_on_finish, call.fail_on_error) == (None, True, False, False)
 
 
 @pytest.mark.parametrize("argv", [[], ["--plain"], ["--plain", "--json", "f.py"], ["--pl", "f.py"], ["--record"]])
 def test_wrong_usage_is_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
-        cli.parse(argv)
+        arguments.parse(argv)
     assert ending.value.code == 2
     assert "usage: sage-tui" in capsys.readouterr().err
 

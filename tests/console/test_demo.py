@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.heard import wait_for
 
-from sage_tui.cli import parse
+from sage_tui.arguments import parse
 from sage_tui.demo import demo_script
 from sage_tui.session import Session, SessionOptions
 
