@@ -57,7 +57,7 @@ NO_SCRIPTS = (
         wrap=UNPRIVILEGED,
     ),
     Fault("dangling_link", "a link that leads nowhere", None, 2, prepare=_dangling, says="no such file", keeps=False),
-    Fault("link_to_itself", "a link to itself", None, 2, prepare=_loop, says="no such file", keeps=False),
+    Fault("link_to_itself", "a link to itself", None, 2, prepare=_loop, says="Too many levels", keeps=False),
     Fault(
         "no_python",
         "a file that is no Python script",
