@@ -30,6 +30,17 @@ DESCRIPTORS = (
         prints="before",
     ),
     Fault(
+        "all_to_null",
+        "all descriptors above 2 turned to /dev/null",
+        "import os, time\nnull = os.open('/dev/null', os.O_RDWR)\nprint('before')\n"
+        "for n in range(3, 1100):\n    try:\n        os.fstat(n)\n    except OSError:\n        continue\n"
+        "    if n != null: os.dup2(null, n)\nprint('after')\n",
+        1,
+        "exit status 1",
+        prints="before",
+        says="the script has closed the pipes of its worker",
+    ),
+    Fault(
         "stdout_to_null",
         "descriptor 1 turned to /dev/null",
         "import os\nos.dup2(os.open('/dev/null', os.O_WRONLY), 1)\nprint('by Python')\nos.write(1, b'raw')\n",

@@ -155,6 +155,32 @@ OPERATORS = (
         prints="got 5",
     ),
     Fault(
+        "parts_that_raise",
+        "an exception whose traceback, cause and arguments are properties that raise",
+        at_third(
+            "raise Odd('bad record')  # here",
+            "def no(self): raise SystemExit(3)\nclass Odd(Exception):\n"
+            "    __traceback__ = __cause__ = __context__ = args = property(no)\n",
+        ),
+        failure="Odd",
+        errors=1,
+        prints="got 5",
+    ),
+    Fault(
+        "types_without_end",
+        "a type of its own for the exception of each of 3,000 records",
+        pipeline(
+            """
+            class Work(MapFunction):
+                def execute(self, number):
+                    raise type(f"E{number}", (ValueError,), {})(number)
+            """,
+            "env.from_batch(Numbers, 3000).map(Work).sink(Show)",
+        ),
+        failure="E1",
+        errors=3000,
+    ),
+    Fault(
         "execute",
         "an exception in `execute` of an operator",
         at_third("raise ValueError('bad record')  # here"),
