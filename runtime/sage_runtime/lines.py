@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from codecs import utf_8_decode
+from collections.abc import Callable
 from time import monotonic
 
 from sage_runtime.engine.bus import EventBus
@@ -18,11 +19,14 @@ class LineAssembler:
     Its own thread feeds it; any thread may `finish` it. A line ends in a newline, or in a carriage return that no
     newline follows. The lock is never held while somebody waits for room on the bus: whoever feeds lets the bus `carry`
     it afterwards.
+
+    `grows` tells whether its thread is just writing: then it is not for the clock to say that no more comes.
     """
 
-    __slots__ = ("__weakref__", "_bus", "_bytes", "_parts", "_returned", "_size", "began", "lock", "origin")
+    __slots__ = ("__weakref__", "_bus", "_bytes", "_parts", "_returned", "_size", "began", "grows", "lock", "origin")
 
-    def __init__(self, bus: EventBus, origin: Origin) -> None:
+    def __init__(self, bus: EventBus, origin: Origin, grows: Callable[[], bool] = lambda: False) -> None:
+        self.grows = grows
         self.origin = origin
         self.lock = threading.RLock()  # a signal handler may print while its thread is in here
         self.began: float | None = None

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sage_runtime.attribution import current_source
@@ -118,7 +120,8 @@ class ThreadEnd:
         self._settings = settings
         self._streams = streams
         self._bus = streams.bus
-        self._lines = LineAssembler(streams.bus, Origin(settings.name, *current_source()))
+        grows = partial(_is_writing, threading.get_ident())
+        self._lines = LineAssembler(streams.bus, Origin(settings.name, *current_source()), grows)
         self._sink = _Sink(self._lines, streams)
         self._wrapper = settings.wrap(self._sink)
         self._direct = settings.direct
@@ -248,6 +251,23 @@ class ThreadEnd:
                 self._names = names
                 self._bus.defer(self)
                 names["write"] = self._wrapper.write
+
+
+_WRITING = frozenset(method.__code__ for method in (ThreadEnd.write, ThreadEnd.write_bytes, _Sink.write))
+_DEEPEST = 12
+"""So many calls below a write its thread may wait for the interpreter, or for room on the bus."""
+
+
+def _is_writing(thread: int) -> bool:
+    """Whether a thread has not come back from a write yet: `print` writes a line and its end one after the other."""
+    frame = sys._current_frames().get(thread)
+    for _ in range(_DEEPEST):
+        if frame is None or frame.f_code in _WRITING:
+            break
+        frame = frame.f_back
+    else:
+        return False
+    return frame is not None
 
 
 def _is_text(text: str) -> bool:

@@ -18,6 +18,9 @@ class Unfinished(Protocol):
 
     began: float | None
 
+    def grows(self) -> bool:
+        """Whether its thread is just writing to it, though it may wait for its turn. Any thread."""
+
     def finish(self) -> None:
         """Send it as it is. Any thread."""
 
@@ -82,16 +85,26 @@ class HeldBack:
             if wait <= 0:
                 wait, self._settled = _LATE_SECONDS, now
                 self.settle()
-        for key, line in list(self._unfinished.items()):
-            began = line.began
-            left = 0.0 if began is None else began + UNFINISHED_SECONDS - now
-            if left > 0:
+        lines = list(self._unfinished.items())
+        if any(_left(line, now) <= 0 for _, line in lines):
+            self.settle()  # their rest may have been written without having been fetched
+        for key, line in lines:
+            left = _left(line, now)
+            if left <= 0 and line.grows():
+                left = _TICK_SECONDS
+            if left > 0 and line.began is not None:
                 wait = left if wait is None else min(wait, left)
                 continue
             self._unfinished.pop(key, None)
-            if began is not None:
+            if line.began is not None:
                 line.finish()
             if line.began is not None:  # begun just now, when it was still listed
                 self._unfinished[key] = line
                 wait = UNFINISHED_SECONDS if wait is None else wait
         return wait
+
+
+def _left(line: Unfinished, now: float) -> float:
+    """For how many seconds it may wait yet; one that is whole by now need not be looked at."""
+    began = line.began
+    return UNFINISHED_SECONDS if began is None else began + UNFINISHED_SECONDS - now
