@@ -103,13 +103,15 @@ def _check(call: Invocation) -> None:
         if not stat.S_ISDIR(_mode(call.record.absolute().parent, missing)):
             raise UsageError(f"{missing}: {call.record.absolute().parent}")
         try:
-            folder = stat.S_ISDIR(call.record.stat().st_mode)
+            there = call.record.stat().st_mode
         except FileNotFoundError:
-            folder = False
+            return
         except OSError as error:
             raise UsageError(f"--record: {call.record} can't be written: {error.strerror}") from None
-        if folder:
+        if stat.S_ISDIR(there):
             raise UsageError(f"--record: {call.record} is a folder")
+        if not stat.S_ISREG(there):  # a recording takes the place of what is there: not of /dev/null
+            raise UsageError(f"--record: {call.record} is not a regular file")
 
 
 def _open_script(call: Invocation, mode: str, settings: Settings | None) -> SessionWithPast:

@@ -100,6 +100,7 @@ def test_a_python_may_be_named_by_path_by_command_or_by_environment(
         (["--watch", "nowhere", "flow.py"], "--watch: no such file or folder"),
         (["--record", "nowhere/run.sagerun", "flow.py"], "--record: no such folder"),
         (["--record", ".", "flow.py"], "--record: . is a folder"),
+        (["--record", "pipe", "flow.py"], "--record: pipe is not a regular file"),
         (["--python", "./nothing", "flow.py"], "--python: ./nothing is no Python"),
         (["--tui", "flow.py"], "needs a terminal"),
         (["notes.txt"], "notes.txt is neither a Python script nor a recording"),
@@ -118,6 +119,7 @@ def test_what_cannot_be_run_is_said_and_is_status_2(
     Path("flow.py").write_text("")
     Path("notes.txt").write_text("a note\n")
     Path("loop.py").symlink_to("loop.py")
+    os.mkfifo("pipe")
     with pytest.raises(SystemExit) as ending:
         cli.main(argv)
     assert ending.value.code == 2
