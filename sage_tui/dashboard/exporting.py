@@ -93,21 +93,28 @@ def suggested(script: str, pane: str, run: int, taken: Callable[[str], bool]) ->
     return f"{name}{f'-{number}' if number > 1 else ''}.txt"
 
 
-def write_lines(path: Path, lines: Iterable[str], stopped: Callable[[], bool]) -> int:
-    """Write a new file; returns how many lines it has, and leaves it unfinished where somebody `stopped` it.
+def write_lines(path: Path, lines: Iterable[str], stopped: Callable[[], bool]) -> int | None:
+    """Write a new file; returns how many lines it has, None if somebody `stopped` it.
 
-    Only its owner may read it, as with the journal that the lines come from.
+    A file that is not whole is taken away again: nothing in it would tell that the rest is missing. Only its owner may
+    read it, as with the journal that the lines come from.
 
     Raises:
         OSError: there is such a file already, or it can't be written.
     """
-    count = 0
-    with open(path, "x", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
-        for line in lines:
-            file.write(line + "\n")
-            count += 1
-            if count % CHUNK == 0 and stopped():
-                break
+    file = open(path, "x", encoding="utf-8", errors="backslashreplace", opener=_private)  # noqa: SIM115 - closed below
+    count, whole = 0, False
+    try:
+        with file:
+            for line in lines:
+                file.write(line + "\n")
+                count += 1
+                if count % CHUNK == 0 and stopped():
+                    return None
+        whole = True
+    finally:
+        if not whole:
+            path.unlink(missing_ok=True)
     return count
 
 

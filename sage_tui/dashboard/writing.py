@@ -57,7 +57,8 @@ class Writing(App[None]):
                 count = write_lines(path, export.lines(path), lambda: worker.is_cancelled)
             except OSError as error:
                 self.post_message(self.Written(f"{shown} was not written: {error.strerror or error}", failed=True))
-            else:
+                return
+            if count is not None:
                 lines = f"{fmt.exact(count)} line{'s' if count != 1 else ''}"
                 self.post_message(self.Written(f"Wrote {lines} to {shown}"))
 

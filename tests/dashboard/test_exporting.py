@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,9 +125,27 @@ def test_what_is_written_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o600
 
 
-def test_somebody_who_leaves_does_not_wait_for_the_end(tmp_path: Path) -> None:
-    parts = [RunPart("", ManyLines(), 1_000_000)]
-    assert write_lines(tmp_path / "out", text_lines(parts, (), lambda line: line.text), lambda: True) == 512
+def test_somebody_who_leaves_does_not_wait_for_the_end_and_finds_no_part_of_a_file(tmp_path: Path) -> None:
+    given: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in text_lines([RunPart("", ManyLines(), 1_000_000)], (), lambda line: line.text):
+            given.append(line)
+            yield line
+
+    assert write_lines(tmp_path / "out", lines(), lambda: True) is None
+    assert len(given) == 512
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_file_that_cannot_be_finished_nothing_is_left(tmp_path: Path) -> None:
+    def lines() -> Iterator[str]:
+        yield "a line"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_lines(tmp_path / "out", lines(), lambda: False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_line_that_was_written_in_pieces_is_one_line_and_is_searched_as_one() -> None:
