@@ -59,3 +59,12 @@ def in_class(error: BaseException, name: str) -> Any:
 def is_a(error: BaseException, kind: type[_Kind]) -> TypeGuard[_Kind]:
     """Whether it is of this class or of one below, whatever its `__class__` says."""
     return issubclass(type(error), kind)
+
+
+def raised_here(error: BaseException) -> bool:
+    """In the function that catches it: whether something built in has raised it there.
+
+    What a signal handler raises may arrive at any step and be of any class; it has come through the handler.
+    """
+    trace = trace_of(error)
+    return trace is not None and trace.tb_next is None

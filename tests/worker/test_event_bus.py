@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import threading
@@ -367,3 +368,49 @@ def test_a_fault_of_the_pump_is_told_on_stderr_and_the_run_given_up(capfd: pytes
     assert lost.wait(TIMEOUT)
     bus.close()
     assert capfd.readouterr().err == "sage-tui: what happens can't be told any more: ZeroDivisionError: no way\n"
+
+
+def failing_at_once(error: OSError) -> tuple[EventBus, Reader]:
+    """A bus with a line in it, whose threads that print fail to write."""
+
+    def fail(line: bytes) -> None:
+        raise error
+
+    reader = Reader()
+    bus = EventBus(1, reader.write, at_once=fail)
+    bus.put_text(OUT, "line\n")
+    return bus, reader
+
+
+def test_a_full_pipe_is_left_to_the_pump() -> None:
+    bus, reader = failing_at_once(BlockingIOError(errno.EAGAIN, "full"))
+    bus.carry(0)
+    bus.close()
+    assert "".join(output.text + output.end for output in reader.output) == "line\n"
+
+
+def test_what_a_signal_handler_raises_while_a_thread_prints_reaches_it_and_the_line_is_written() -> None:
+    bus, reader = failing_at_once(TimeoutError("as an alarm's handler raises it"))
+    with pytest.raises(TimeoutError):
+        bus.carry(0)
+    bus.close()
+    assert "".join(output.text + output.end for output in reader.output) == "line\n"
+
+
+def test_what_a_signal_handler_raises_while_the_pump_is_woken_reaches_the_thread() -> None:
+    class Rung:
+        """A lock in whose release a signal arrives."""
+
+        def release(self) -> None:
+            raise RuntimeError("a handler's")
+
+    reader = Reader()
+    bus = EventBus(1, reader.write)
+    wake_up = bus._wake_up
+    bus._wake_up = Rung()  # type: ignore[assignment]
+    with pytest.raises(RuntimeError, match="a handler's"):
+        bus._wake()
+    bus._wake_up = wake_up
+    bus._wake()
+    bus._wake()  # and nothing is raised where it is awake
+    bus.close()

@@ -27,7 +27,9 @@ from sage_runtime.engine.encoder import Encoder, Origin, Piece, Published
 from sage_runtime.engine.heldback import Deferred, HeldBack, Unfinished
 from sage_runtime.engine.holding import depth, restore
 from sage_runtime.events import Event, Failure, Flush, Goodbye, Hello, Log, Modules, Wrote, encode, steady_clock
+from sage_runtime.raised import raised_here
 
+_ERROR_NUMBER = OSError.__dict__["errno"]
 _write = os.write
 """Also when a script puts something else in its place."""
 
@@ -194,11 +196,11 @@ class EventBus:
                     count = partial(setattr, encoder, "seq", encoder.seq + numbered)
                     steps: tuple[Callable[[], object], ...] = (partial(at_once, line), queue.popleft, count)
                     deque(map(_CALL, steps), maxlen=0)
-        except OSError:  # the pump will meet it, too
-            return
-        except BaseException:
+        except BaseException as error:
             restore(self._turn, held)
-            raise
+            if issubclass(type(error), OSError) and _ERROR_NUMBER.__get__(error) is not None:
+                return  # the system's own: the pump will meet it, too
+            raise  # a signal handler's, as the TimeoutError of an alarm is
         self._credit -= monotonic() - began
 
     def wait_for_room(self, size: int) -> None:
@@ -282,8 +284,9 @@ class EventBus:
         self._asleep = False
         try:
             self._wake_up.release()
-        except RuntimeError:  # somebody else has just done so
-            pass
+        except RuntimeError as error:  # somebody else has just done so
+            if not raised_here(error):
+                raise
 
     # --- the pump ---
 
