@@ -15,6 +15,8 @@ from sage_tui.journal.lines import Line, LineSource
 
 CHUNK = 512
 """Lines that are read at once."""
+LONGEST_STEM = 160
+"""Bytes of a script's name in that of a file: no file system takes more than 255 in all."""
 
 
 class RunPart(Frozen):
@@ -84,8 +86,9 @@ def _continued(before: Line, line: Line) -> Line:
 
 
 def suggested(script: str, pane: str, run: int, taken: Callable[[str], bool]) -> str:
-    """A file name that is not taken: `hello-output-run3.txt`."""
+    """A file name that is not taken: `hello-output-run3.txt`; of a long script's name the beginning."""
     stem = re.sub(r"[^\w.-]+", "_", PurePath(script).stem) or "pipeline"
+    stem = stem.encode()[:LONGEST_STEM].decode(errors="ignore")
     name = f"{stem}-{pane}-run{run}"
     number = 1
     while taken(f"{name}{f'-{number}' if number > 1 else ''}.txt"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class Writing(App[None]):
         """Ask into which file."""
         export, view = event.export, self.view
         script, run = ("pipeline", 0) if view is None else (view.script, view.shown.run)
-        name = suggested(script, export.name, run, lambda name: Path(name).exists())
+        name = suggested(script, export.name, run, os.path.lexists)
         screen = ExportScreen(f"Export {event.title}", name, json=export.events is not None)
         self.push_screen(screen, lambda path: self._write(export, path))
 

@@ -62,6 +62,7 @@ async def test_a_name_that_asks_for_json_gets_the_events(tmp_path: Path) -> None
         ("there.txt", "such a file already"),
         ("no/such.txt", "There is no folder no"),
         ("~us/x", "There is no folder ~us"),
+        ("x" * 300, "That can't be a file"),
     ],
 )
 async def test_a_name_that_will_not_do_is_asked_for_again(name: str, said: str, tmp_path: Path) -> None:
@@ -170,6 +171,32 @@ def test_the_runs_are_set_apart() -> None:
 def test_a_name_that_is_taken_is_not_suggested() -> None:
     taken = {"a b-log-run2.txt", "a_b-log-run2.txt", "a_b-log-run2-2.txt"}
     assert suggested("dir/a b.py", "log", 2, taken.__contains__) == "a_b-log-run2-3.txt"
+
+
+@pytest.mark.parametrize("script", ["流" * 84 + ".py", "x" * 250 + ".py", "é" * 126 + ".py"])
+def test_the_name_for_a_script_with_a_very_long_one_is_short_enough(script: str) -> None:
+    name = suggested(script, "service-methods", 1_000, lambda name: "-99." not in name)
+    assert len(os.fsencode(name)) <= 255
+    assert name.startswith(script[:50])
+    assert "\ufffd" not in name
+
+
+async def test_where_the_current_folder_is_gone_a_whole_path_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    async with open_dashboard(hello_session()) as dashboard:
+        gone.rmdir()
+        await dashboard.press("3", "x")
+        assert "the current one is gone" in dashboard.text()
+        await dashboard.press("ctrl+u", *"out.txt", "enter")
+        assert "That can't be a file" in dashboard.text()
+        monkeypatch.chdir(tmp_path)
+        await dashboard.press("ctrl+u", *"out.txt", "enter")
+        await dashboard.app.workers.wait_for_complete()
+        assert (tmp_path / "out.txt").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from sage_tui.state import format as fmt
+
 
 class ExportScreen(ModalScreen[Path | None]):
     """Gives the path that was chosen: of a file that is not there yet, in a folder that is."""
@@ -29,7 +31,7 @@ class ExportScreen(ModalScreen[Path | None]):
         with Vertical(classes="box") as box:
             box.border_title = Content(self._title)
             box.border_subtitle = Content("enter writes · esc cancels")
-            yield Static(Content.assemble(("into ", "$look-muted"), str(Path.cwd())), id="folder", markup=False)
+            yield Static(Content.assemble(("into ", "$look-muted"), _folder()), id="folder", markup=False)
             yield Input(self._name, compact=True, select_on_focus=False)
             hint = "a name that ends in .jsonl takes the events as --json prints them" if self._json else ""
             yield Static(Content.assemble((hint, "$look-muted")), id="problem", markup=False)
@@ -43,6 +45,7 @@ class ExportScreen(ModalScreen[Path | None]):
         path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path raises for a user that isn't
         problem = _problem(name, path)
         if problem:
+            problem = fmt.clean(problem)
             self.query_one("#problem", Static).update(Content.assemble((problem, "$look-bad")))
         else:
             self.dismiss(path.absolute())
@@ -50,6 +53,14 @@ class ExportScreen(ModalScreen[Path | None]):
     def action_cancel(self) -> None:
         """Write nothing."""
         self.dismiss(None)
+
+
+def _folder() -> str:
+    """The current folder; it may have been removed since."""
+    try:
+        return fmt.clean(str(Path.cwd()))
+    except OSError:
+        return "no folder: the current one is gone, a name needs its whole path"
 
 
 def _problem(name: str, path: Path) -> str:
@@ -60,6 +71,7 @@ def _problem(name: str, path: Path) -> str:
             return "There is such a file already; choose another name."
         if not path.parent.is_dir():
             return f"There is no folder {path.parent}."
+        path.absolute()
     except (OSError, ValueError) as error:
         return f"That can't be a file: {error}"
     return ""
