@@ -208,13 +208,18 @@ def _show(session: SessionWithPast, call: Invocation, mode: str, settings: Setti
 def _record(session: SessionWithPast, file: Path) -> bool:
     """Pack the session's runs into `file`; says on stderr why it can't, if so."""
     from sage_tui.journal import JournalError, RecordingError, pack
+    from sage_tui.state import format as fmt
 
     try:
         pack(session.folder, file)
-    except (JournalError, RecordingError, OSError) as error:
+    except OSError as error:
+        reason = f"{file} can't be written ({error.strerror or error}): the runs are kept in {session.folder}"
+        print(f"sage-tui: --record: {fmt.clean(reason)}", file=sys.stderr)
+        return False
+    except (JournalError, RecordingError) as error:
         print(f"sage-tui: --record: {error}", file=sys.stderr)
         return False
-    print(f"sage-tui: recorded in {file}", file=sys.stderr)
+    print(f"sage-tui: recorded in {fmt.clean(str(file))}", file=sys.stderr)
     return True
 
 

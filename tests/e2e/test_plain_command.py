@@ -324,6 +324,17 @@ def test_a_recording_replays_the_same_output(tmp_path: Path) -> None:
     assert replayed.status == 0
 
 
+def test_where_a_recording_cannot_be_written_its_runs_are_found_by_what_is_said(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    written(tmp_path, "flow.py", "import os; print('one'); os.rmdir('gone')")
+    run = sage_tui("--plain", "--record", "gone/run.sagerun", "flow.py", cwd=tmp_path, SAGE_PROJECT_ROOT=str(tmp_path))
+    assert run.status == 1
+    *_, told = run.err.decode().splitlines()
+    begin, _, folder = told.partition("the runs are kept in ")
+    assert begin == "sage-tui: --record: gone/run.sagerun can't be written (No such file or directory): "
+    assert sage_tui("--plain", folder, cwd=tmp_path).out == b"one\n"
+
+
 def test_neither_help_nor_plain_loads_the_dashboards_libraries(tmp_path: Path) -> None:
     written(tmp_path, "flow.py", "print('x')")
     for arguments in (["--help"], ["--version"], ["--plain", "flow.py"], ["--json", "flow.py"]):
