@@ -47,7 +47,8 @@ def print_summary(run: RunView, folder: Path) -> None:
         from rich.console import Console
         from rich.text import Text
 
-        console = Console(stderr=True, highlight=False)
+        # No line is broken here, whatever the width: so that Rich asks nobody for it, COLUMNS might say anything.
+        console = Console(stderr=True, highlight=False, width=80, height=24)
         for line in lines:
             console.print(Text.assemble(*line), soft_wrap=True)
     else:

@@ -19,6 +19,12 @@ SWITCH_INTERVAL = 0.0005
 with Python's 5 ms a flood in the session's reader would make every key take some 200 ms."""
 
 
+_SIZE = ("COLUMNS", "LINES")
+
+_MOST = 999
+"""Columns or lines that are believed of a terminal that doesn't know how many it has."""
+
+
 def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finish: bool = False) -> int | None:
     """Show a session until somebody quits; starts it, and has closed it when this returns.
 
@@ -31,7 +37,7 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
 
     sys.setswitchinterval(SWITCH_INTERVAL)
     _have_a_size(1)
-    with _of_a_kind_that_has_a_size():
+    with _of_the_terminals_own_size():
         app = SageApp(
             session,
             interval=1 / settings.refresh,
@@ -39,33 +45,45 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
             heed_signals=True,
             settings=settings,
         )
+        app.error_console._environ = app.console._environ
     with told(app.say_fault), noted(app.told_early):
-        app.run()
+        try:
+            app.run()
+        finally:
+            app.hear_no_more()
     return app.ended_by
 
 
 @contextmanager
-def _of_a_kind_that_has_a_size() -> Iterator[None]:
-    """Of a terminal of no known kind, which somebody wants the dashboard in, Rich would say that it has 80 columns.
+def _of_the_terminals_own_size() -> Iterator[None]:
+    """While this lasts, the environment says nothing that Rich takes for the terminal's size.
 
-    Rich keeps the environment that it is made in; the script's workers have the one that was.
+    That is the shell's COLUMNS and LINES, which are exported by mistake and then stay what they were, and a terminal of
+    no known kind, which it says has 80 columns. Textual keeps the environment that it is made in; the script's workers
+    have the one that was.
     """
+    was = {name: os.environ.pop(name) for name in _SIZE if name in os.environ}
     kind = os.environ.get("TERM", "")
-    if kind.lower() not in ("dumb", "unknown"):
-        yield
-        return
-    os.environ["TERM"] = "ansi"
+    if kind.lower() in ("dumb", "unknown"):
+        was["TERM"] = kind
+        os.environ["TERM"] = "ansi"
     try:
         yield
     finally:
-        os.environ["TERM"] = kind
+        os.environ.update(was)
 
 
 def _have_a_size(terminal: int) -> None:
-    """Give a terminal that knows no size the common one.
+    """Give a terminal that knows no size the one that the environment tells, else the common one.
 
     Textual and Rich each assume another size then, and the screen would be laid out for the two in turn, for ever.
     """
     size = os.get_terminal_size(terminal)
     if not (size.columns and size.lines):
-        termios.tcsetwinsize(terminal, (24, 80))
+        columns, lines = (_told(os.environ.get(name, "")) for name in _SIZE)
+        termios.tcsetwinsize(terminal, (lines or 24, columns or 80))
+
+
+def _told(number: str) -> int:
+    """A number of columns or lines from the environment; 0 for what can't be one."""
+    return int(number) if number.isascii() and number.isdigit() and len(number) <= len(str(_MOST)) else 0

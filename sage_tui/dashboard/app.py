@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from sage_runtime.events import Notice, Pause, Resume, ServiceCall
@@ -47,7 +49,7 @@ from sage_tui.dashboard.screens.operator import OperatorScreen
 from sage_tui.dashboard.screens.service import ServiceScreen
 from sage_tui.dashboard.screens.trace import step_detail
 from sage_tui.dashboard.sources import SourceColours
-from sage_tui.dashboard.suspending import Suspending
+from sage_tui.dashboard.terminal import TerminalDriver
 from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
 from sage_tui.dashboard.toasts import Toasts
 from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
@@ -137,18 +139,21 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return look_variables(self.current_theme)
 
+    def get_driver_class(self) -> type[Driver]:
+        chosen = super().get_driver_class()
+        return TerminalDriver if chosen is LinuxDriver else chosen
+
     def get_default_screen(self) -> Screen[None]:
         return MainScreen(self.session, self.finder, self.colours, self.baselines)
 
     # --- the session -----------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        if self._heed_signals:
-            loop = asyncio.get_running_loop()
+        if self._heed_signals and isinstance(self._driver, TerminalDriver):
             for signum in ENDING:
-                loop.add_signal_handler(signum, self._told_to_end, signum)
-            if self._driver is not None and self._driver.can_suspend:
-                Suspending(self._driver, lambda: self.session.signal(signal.SIGTSTP), self._resumed)
+                self._driver.signals.hear(signum, partial(self._told_to_end, signum))
+            self._driver.suspending.before_stop = lambda: self.session.signal(signal.SIGTSTP)
+            self._driver.suspending.after_stop = self._resumed
             if self.ended_by is not None:
                 self._told_to_end(self.ended_by)
         self.call_after_refresh(self._begin)
@@ -166,7 +171,9 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         then posts the older size last: the screen stays laid out for a terminal that is gone. And a terminal that has
         been small for a moment has lost what it showed, though its size is the same again.
         """
-        resized = signal.getsignal(signal.SIGWINCH)
+        driver, resized = self._driver, signal.getsignal(signal.SIGWINCH)
+        if not isinstance(driver, TerminalDriver):
+            return
         if not callable(resized) or not resized.__module__.startswith("textual."):  # taken already, or nobody's
             return
 
@@ -174,7 +181,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
             resized(signal.SIGWINCH, None)
             self.refresh(layout=True)
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, resize)
+        driver.signals.hear(signal.SIGWINCH, resize)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent | events.Resize):
@@ -186,6 +193,11 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
                 field._forward_event(events.Key(event.key, event.character))
                 return
         await super().on_event(event)
+
+    def hear_no_more(self) -> None:
+        """The loop is over: what comes now does what it does to any process."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.signals.close()
 
     def told_early(self, signum: signal.Signals) -> None:
         """Somebody ends us who are not yet mounted: leave as soon as we are."""

@@ -2,53 +2,126 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import signal
+import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Protocol
 
-from textual.driver import Driver
+from sage_tui.dashboard.signals import Signals
 
-Handler = Callable[[int, Any], Any]
+
+class Terminal(Protocol):
+    """What is given back and taken again."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether it is ours: in our modes, and drawn to."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it should be ours while we run: from the dashboard's beginning to its end."""
+
+    @property
+    def lent(self) -> bool:
+        """Whether another program has it from us, and the loop waits for that one."""
+
+    def give_back(self) -> None:
+        """Have it as it was before us."""
+
+    def drop_keys(self) -> None:
+        """Forget what it has sent and nobody has read: keys, and the mouse's reports, which no shell understands."""
+
+    def take(self) -> None:
+        """Make it ours; where that is not allowed, in the background, we are stopped and it is not `taken`."""
+
+
+def _nothing() -> None:
+    """There is no run yet."""
+
+
+_PATIENT = 1.0
+"""Seconds that other threads let us be while we look whether to stop, and do: it takes microseconds."""
 
 
 class Suspending:
-    """Stands before Textual's handlers of SIGTSTP and SIGCONT. The app's thread makes it, in its event loop.
+    """Hears SIGTSTP and SIGCONT, from the key or from outside, however close to one another.
 
-    Textual gives the terminal back at a SIGTSTP, be it from the key or from outside. At a SIGCONT it takes it, whether
-    it has given it back or not: after a SIGSTOP it would take its own settings for those that the terminal had before,
-    and leave the terminal without echo in the end; and a second thread would read the keys. So what it has not given
-    back is given back first.
+    Giving the terminal back and taking it again are each done to the end before the next of these signals is looked
+    at, and of several that have come by then the last one counts. A SIGCONT that comes before we have stopped has us
+    go on, for nobody will send another one.
 
-    Args:
-        driver: Textual's own.
-        stop: called before we stop.
-        resumed: called in the loop when the terminal is ours again.
+    After a SIGSTOP, which nobody hears, the SIGCONT finds the terminal still taken. It is given back first: the shell
+    may have changed its modes, and what is found when it is taken is what it is left as in the end.
     """
 
-    def __init__(self, driver: Driver, stop: Callable[[], None], resumed: Callable[[], None]) -> None:
-        self._driver = driver
-        self._stop = stop
-        self._resumed = resumed
-        self._loop = asyncio.get_running_loop()
-        self._given_back = False
-        self._textuals: dict[int, Handler] = {}
-        for signum, handler in ((signal.SIGTSTP, self._told_to_stop), (signal.SIGCONT, self._told_to_go_on)):
-            before = signal.getsignal(signum)
-            if callable(before):
-                self._textuals[signum] = before
-                signal.signal(signum, handler)
+    def __init__(self, terminal: Terminal, signals: Signals, stop: Callable[[], object] | None = None) -> None:
+        # Not SIGTSTP, which the kernel ignores in a group without a shell. No function of Python's: see `_stand_still`.
+        self._stop = stop or partial(os.kill, os.getpid(), signal.SIGSTOP)
+        self._went_on = False
+        self._terminal = terminal
+        self._signals = signals
+        self.before_stop: Callable[[], None] = _nothing
+        """Called before we stop."""
+        self.after_stop: Callable[[], None] = _nothing
+        """Called when we go on, and the terminal is ours again if it should be."""
+        signals.hear(signal.SIGTSTP, partial(self._told, signal.SIGTSTP), at_once=self._stop_with_borrower)
+        signals.hear(signal.SIGCONT, partial(self._told, signal.SIGCONT), at_once=self._note)
 
-    def _told_to_stop(self, signum: int, frame: Any) -> None:
-        self._stop()
-        self._given_back = True
-        self._textuals[signum](signum, frame)
+    def forget(self) -> None:
+        """Let what has come by now be done."""
+        self._signals.take(signal.SIGTSTP, signal.SIGCONT)
 
-    def _told_to_go_on(self, signum: int, frame: Any) -> None:
-        in_an_editor = not self._driver._auto_restart  # the terminal is somebody else's, and stays so
-        if not self._given_back and not in_an_editor:
-            self._driver.suspend_application_mode()
-        self._given_back = False
-        self._textuals[signum](signum, frame)
-        if not in_an_editor:
-            self._loop.call_soon_threadsafe(self._resumed)
+    def _told(self, signum: int) -> None:
+        last = [signum, *self._signals.take(signal.SIGTSTP, signal.SIGCONT)][-1]
+        if last == signal.SIGTSTP:
+            self.before_stop()
+        if self._terminal.taken:
+            self._terminal.give_back()
+        if last == signal.SIGTSTP:
+            self._stand_still()
+        if self._terminal.wanted:
+            self._terminal.take()
+            if not self._terminal.taken:
+                return
+        self.after_stop()
+
+    def _note(self) -> None:
+        self._went_on = True
+
+    def _stand_still(self) -> None:
+        """Stop, until somebody has us go on; not at all if somebody has already.
+
+        A SIGCONT between the last look and the stop would be lost, and we would stand still for good. So the last look
+        is at what its handler has noted, after which the interpreter goes straight to the kernel: handlers are called,
+        and other threads have their turn, between two calls only.
+        """
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(_PATIENT)
+        try:
+            while True:
+                self._went_on = False
+                if self._going_on(otherwise=False):
+                    return
+                self._terminal.drop_keys()
+                if self._went_on:
+                    continue
+                self._stop()
+                if self._going_on(otherwise=True):
+                    return
+        finally:
+            sys.setswitchinterval(interval)
+
+    def _going_on(self, *, otherwise: bool) -> bool:
+        """Whether the last signal since is the one to go on; `otherwise` if there was none."""
+        told = self._signals.take(signal.SIGTSTP, signal.SIGCONT)
+        return told[-1] == signal.SIGCONT if told else otherwise
+
+    def _stop_with_borrower(self) -> None:
+        """An editor that has our terminal is stopped by the same key: the shell waits for both."""
+        if self._terminal.lent:
+            self.before_stop()
+            self._stop()
+            self._signals.take(signal.SIGTSTP, signal.SIGCONT)
+            self.after_stop()

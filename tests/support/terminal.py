@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -21,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pyte
-from support.command import PATIENCE, environment
+from support.command import PATIENCE, environment, eventually
 
 KEYS = {
     "enter": "\r",
@@ -95,6 +96,8 @@ class Terminal:
         self._changed = threading.Condition()
         self._raw = bytearray()
         self._answered = False
+        self._taking = threading.Event()
+        self._taking.set()
         self._text: str | None = None
         self._master, slave = pty.openpty()
         self._set_size(size)
@@ -107,6 +110,7 @@ class Terminal:
             start_new_session=True,
             env=environment(**({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | changes)),
         )
+        self._name = os.ttyname(slave)
         os.close(slave)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -117,6 +121,7 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._taking.set()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -125,6 +130,7 @@ class Terminal:
 
     def _read(self) -> None:
         while True:
+            self._taking.wait()
             try:
                 data = os.read(self._master, 65536)
             except OSError:  # Linux: the last process that had the terminal has ended
@@ -245,6 +251,19 @@ class Terminal:
     def _set_size(self, size: tuple[int, int]) -> None:
         columns, lines = size
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def take_no_more(self) -> None:
+        """Have the command's output wait, until there is room for no more of it."""
+        self._taking.clear()
+        slave = os.open(self._name, os.O_WRONLY | os.O_NOCTTY)
+        try:
+            eventually(lambda: not select.select([], [slave], [], 0)[1], "a terminal that is full")
+        finally:
+            os.close(slave)
+
+    def take_all(self) -> None:
+        """Take what waits, and whatever comes."""
+        self._taking.set()
 
     def hang_up(self) -> None:
         """What closing the terminal's window does to the command."""
