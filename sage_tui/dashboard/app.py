@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -149,11 +150,15 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
     # --- the session -----------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        if self._heed_signals and isinstance(self._driver, TerminalDriver):
+        if self._heed_signals:
+            hear: Callable[[int, Callable[[], object]], object]
+            hear = asyncio.get_running_loop().add_signal_handler  # somebody's own driver may leave signals to the loop
+            if isinstance(self._driver, TerminalDriver):
+                hear = self._driver.signals.hear
+                self._driver.suspending.before_stop = lambda: self.session.signal(signal.SIGTSTP)
+                self._driver.suspending.after_stop = self._resumed
             for signum in ENDING:
-                self._driver.signals.hear(signum, partial(self._told_to_end, signum))
-            self._driver.suspending.before_stop = lambda: self.session.signal(signal.SIGTSTP)
-            self._driver.suspending.after_stop = self._resumed
+                hear(signum, partial(self._told_to_end, signum))
             if self.ended_by is not None:
                 self._told_to_end(self.ended_by)
         self.call_after_refresh(self._begin)
