@@ -60,7 +60,7 @@ class StreamSettings:
         else:
             raw = _Unbuffered(self.descriptor, "wb", closefd=False)
         self.raw = self.wrap(raw)
-        self.raw.reconfigure(write_through=True)
+        self.raw.reconfigure(line_buffering=True)
 
 
 class _Unbuffered(io.FileIO):
@@ -158,6 +158,7 @@ class ThreadEnd:
     def write_bytes(self, data: bytes) -> None:
         """What is written to the stream's `buffer`."""
         if self._settings.raw is not None:
+            self._settings.raw.flush()
             self._settings.raw.buffer.write(data)
             self._settings.raw.buffer.flush()
             return

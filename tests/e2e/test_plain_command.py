@@ -224,7 +224,7 @@ def test_a_second_interrupt_ends_a_script_that_ignores_the_first(tmp_path: Path)
         command.signal(signal.SIGINT)
         assert command.line() == b"not yet"
         eventually(lambda: interrupted(command), "the end, at a signal that is no echo of the first")
-        assert command.end().status == 130
+        assert command.end().status in (130, -signal.SIGINT)  # one more may come when nobody listens any more
         nothing_left(script)
 
 

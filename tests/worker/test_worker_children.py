@@ -77,6 +77,21 @@ def test_a_forked_child_goes_on_as_plain_python(scripts: Scripts) -> None:
     assert run.failures == []
 
 
+def test_a_forked_child_writes_whole_lines_and_what_it_flushes(scripts: Scripts) -> None:
+    run = scripts.run("""
+        import os, sys
+        for end in ("", "\\n", "flushed"):
+            if os.fork() == 0:
+                sys.stdout.write("half ")
+                sys.stdout.write(end)
+                if end == "flushed": sys.stdout.flush()
+                os._exit(0)
+            os.wait()
+        """)
+    assert run.status == 0
+    assert run.stdout == "half \nhalf flushed"
+
+
 def test_a_fork_while_other_threads_print_does_not_hang(scripts: Scripts) -> None:
     run = scripts.run("""
         import os, threading
