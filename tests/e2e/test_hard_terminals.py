@@ -35,9 +35,12 @@ def test_stops_and_goings_on_in_quick_succession_leave_it_running_and_the_termin
             terminal.process.send_signal(signal.SIGCONT)
         # Without a pause between them the kernel may give the last two to different threads, and so in another order.
         terminal.press("q")
-        eventually(
-            lambda: terminal.process.poll() is not None or terminal.process.send_signal(signal.SIGCONT), "its end"
-        )
+
+        def ended() -> bool:
+            terminal.process.send_signal(signal.SIGCONT)
+            return terminal.process.poll() is not None
+
+        eventually(ended, "its end")
         assert terminal.wait() == 0
         assert terminal.modes_left() == {}
         assert terminal.line_modes() == at_rest
