@@ -193,9 +193,9 @@ def _show(session: SessionWithPast, call: Invocation, mode: str, settings: Setti
     if settings is not None:
         from sage_tui.dashboard import run_dashboard
 
-        signum = run_dashboard(session, settings, exit_on_finish=call.exit_on_finish)
+        ended = run_dashboard(session, settings, exit_on_finish=call.exit_on_finish)
         session.close()
-        status = session.exit_status() if signum is None else exit_codes.SIGNALLED + signum
+        status = session.exit_status() if ended is None else ended
     else:
         from sage_tui.console import run_console
 

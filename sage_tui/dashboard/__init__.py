@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sage_tui import exit_codes
+
 if TYPE_CHECKING:
     from sage_tui.session.protocol import SessionWithPast
     from sage_tui.settings import Settings
@@ -28,8 +30,8 @@ _MOST = 999
 def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finish: bool = False) -> int | None:
     """Show a session until somebody quits; starts it, and has closed it when this returns.
 
-    With `exit_on_finish` the dashboard leaves by itself once the run has ended. Returns the number of the signal that
-    ended it, None if none did.
+    With `exit_on_finish` the dashboard leaves by itself once the run has ended. Returns the exit status if a signal has
+    ended it, or a fault of its own; None if it is the session's.
     """
     from sage_tui.dashboard.app import SageApp
     from sage_tui.dashboard.ending import noted
@@ -51,7 +53,9 @@ def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finis
             app.run()
         finally:
             app.hear_no_more()
-    return app.ended_by
+    if app.ended_by is not None:
+        return exit_codes.SIGNALLED + app.ended_by
+    return exit_codes.FAILED if app.return_code else None
 
 
 @contextmanager

@@ -207,6 +207,30 @@ def test_a_termination_as_the_dashboard_opens_leaves_the_terminal_as_it_was(
         assert_clean(terminal, script)
 
 
+FAULTY = """
+from sage_tui.cli import main
+from sage_tui.dashboard.widgets.line_pane import LinePane
+
+def fail(self):
+    raise ZeroDivisionError("a fault of ours")
+
+LinePane.action_search = fail
+raise SystemExit(main())
+"""
+
+
+def test_a_fault_of_the_dashboard_itself_is_told_and_no_success(tmp_path: Path) -> None:
+    script = written(tmp_path, "stream.py", STREAM)
+    with Terminal(sys.executable, "-c", FAULTY, script, size=(120, 36), cwd=tmp_path) as terminal:
+        at_rest = terminal.line_modes()
+        terminal.wait_for("tick 2")
+        terminal.press("/")
+        assert terminal.wait() == 1
+        terminal.wait_for("ZeroDivisionError: a fault of ours")
+        assert terminal.line_modes() == at_rest
+        assert_clean(terminal, script)
+
+
 SPINNING = STREAM.replace(
     "class Show(SinkFunction):",
     """class Spin(MapFunction):
