@@ -110,6 +110,8 @@ def _failure_lines(groups: Sequence[FailureGroup]) -> list[list[Piece]]:
 
 
 def _failure_line(group: FailureGroup) -> list[Piece]:
+    if group.kind == "other":
+        return [(f"  {exact(group.count)} x ", "red"), (clean(group.message), "")]
     where = "the script" if group.source is None else _named(group.source)
     if group.kind == "service":
         where = f"service {where}"

@@ -18,7 +18,8 @@ class Cause(NamedTuple):
 
 def cause_of(run: RunView) -> Cause | None:
     """The failure that a failed run is known by: the last of the script or the worker, else the last of all."""
-    groups = [group for group in run.failures if group.kind in ("script", "worker")] or list(run.failures)
+    named = [group for group in run.failures if group.kind != "other"]
+    groups = [group for group in named if group.kind in ("script", "worker")] or named
     if not groups:
         return None
     last = groups[-1]

@@ -107,6 +107,12 @@ def test_failures_are_grouped_with_count_and_place_and_the_folder_is_named() -> 
     ]
 
 
+def test_failures_of_too_many_kinds_are_counted_together() -> None:
+    other = replace(failure(1, count=2000, kind="other", message="failures of other groups"), exception="", source=None)
+    lines = text(replace(GOOD, errors=2001, failures=(failure(7), other)))
+    assert "  2,000 x failures of other groups" in lines
+
+
 def test_a_signal_is_named() -> None:
     run = replace(GOOD, phase="failed", signal="SIGSEGV", exit_code=None)
     assert text(run)[0] == "sage-tui: hello.py failed, ended by SIGSEGV after 310 ms"
