@@ -201,6 +201,7 @@ class Worker:
             finally:
                 self._interruptible(False)
         except KeyboardInterrupt as error:
+            _leave_threads()
             return error
         return KeyboardInterrupt() if self._stopping else None
 
@@ -385,6 +386,14 @@ def _module_files() -> set[str]:
         if type(file) is str:
             files.add(file)
     return files
+
+
+def _leave_threads() -> None:
+    """Have Python not wait at its end for the script's threads, after an interrupt while it was done here.
+
+    From Python 3.13 on it would begin anew, and one ctrl+c would not be enough any more.
+    """
+    threading._shutdown = lambda: None  # type: ignore[attr-defined]
 
 
 def _join_threads() -> None:
