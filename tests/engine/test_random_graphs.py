@@ -88,7 +88,7 @@ def assert_ended_well(job: Job, plan: Plan, built: Built, recorder: Recorder, st
     assert recorder.of(Notice) == [], "no thread had to be left behind"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(plan=plans())
 def test_every_sink_gets_and_every_meter_counts_what_the_model_says(plan: Plan) -> None:
     recorder = Recorder()
@@ -100,7 +100,7 @@ def test_every_sink_gets_and_every_meter_counts_what_the_model_says(plan: Plan) 
     assert_as_the_model(job, built, model(plan, built.graph, emitted(plan)), recorder)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(many=st.lists(plans(), min_size=2, max_size=4))
 def test_pipelines_side_by_side_have_nothing_to_do_with_one_another(many: list[Plan]) -> None:
     recorder = Recorder()
@@ -114,7 +114,7 @@ def test_pipelines_side_by_side_have_nothing_to_do_with_one_another(many: list[P
         assert_as_the_model(job, built, model(plan, built.graph, emitted(plan)), recorder)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(plan=plans(eras=[3]))
 def test_in_the_third_era_the_first_failure_ends_the_job(plan: Plan) -> None:
     recorder = Recorder()
@@ -148,7 +148,7 @@ STEERING: dict[str, Callable[[Runtime, int], None]] = {
 }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     plan=plans(),
     steering=st.lists(st.tuples(st.sampled_from(sorted(STEERING)), st.integers(0, 3), st.booleans()), max_size=20),
@@ -177,7 +177,7 @@ def wait_until_given(job: Job, built: Built, count: int) -> None:
         assert not job.wait(0.001)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(plan=plans(endless=True), moment=st.integers(0, 500), paused=st.booleans())
 def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()
@@ -195,7 +195,7 @@ def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: i
     assert_as_the_model(job, built, model(plan, built.graph, built.given), recorder)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(plan=plans(endless=True), moment=st.integers(0, 1000), paused=st.booleans())
 def test_a_stop_at_any_moment_ends_every_thread_and_invents_nothing(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()

@@ -86,7 +86,7 @@ def found(source: LineSource, query: str, start: int = 0, stop: int = sys.maxsiz
     return read
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(events(), st.integers(0, 9).map(lambda n: n == 0)), max_size=30),
     QUERIES,

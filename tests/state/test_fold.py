@@ -140,7 +140,7 @@ def fold(events: list[Event], state: RunState | None = None) -> RunState:
 
 
 @given(runs(), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_a_snapshot_and_the_rest_equal_the_whole(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(events)))
     snapshot = json.loads(json.dumps(fold(events[:cut]).to_json(), allow_nan=False))
@@ -153,7 +153,7 @@ def test_a_snapshot_and_the_rest_equal_the_whole(events: list[Event], data: st.D
 
 
 @given(runs(), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_looking_changes_nothing(events: list[Event], data: st.DataObject) -> None:
     watched = RunState(1)
     for event in events:
@@ -184,7 +184,7 @@ def test_looking_changes_nothing_while_an_operator_is_busy_without_a_result(
 
 
 @given(runs(), times)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_every_number_is_finite_and_none_is_negative(events: list[Event], now: float) -> None:
     view = fold(events).view(now)
     shown = [view.rate, view.elapsed, view.errors, view.in_flight, *view.history]
