@@ -151,10 +151,7 @@ def ask_in_time(ask: Callable[[Any], str], value: object, deadline: float) -> st
         if helper is None or helper.stuck:
             try:
                 helper = _helper = _Helper()
-            except (
-                RuntimeError,
-                AttributeError,
-            ):  # no thread can be had: Python ends, or sys has no excepthook any more
+            except (RuntimeError, AttributeError):  # Python ends, or sys has no excepthook any more
                 return f"<{class_name(kind)}>"
         in_time = helper.ask(request, deadline)
         if in_time:

@@ -24,4 +24,5 @@ def cause_of(run: RunView) -> Cause | None:
         return None
     last = groups[-1]
     words = f"{last.exception}: {last.message}" if last.message else last.exception
-    return Cause(fmt.clean(words), fmt.clean(f"{PurePath(last.file).name}:{last.line}") if last.file else "")
+    place = PurePath(last.file).name if last.file else ""
+    return Cause(fmt.clean(words), fmt.clean(place if last.line is None else f"{place}:{last.line}") if place else "")
