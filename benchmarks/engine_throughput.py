@@ -19,7 +19,7 @@ from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import Runtime
 from sage_runtime.events import Event
 from sage_runtime.graph import EdgeSpec, Graph, OperatorSpec, ServiceSpec
 

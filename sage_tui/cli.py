@@ -18,7 +18,7 @@ from sage_tui import exit_codes
 from sage_tui.arguments import Invocation, parse
 
 if TYPE_CHECKING:
-    from sage_tui.session.protocol import SessionWithPast
+    from sage_tui.session.protocol import SessionWithHistory
     from sage_tui.settings import Settings
 
 
@@ -114,9 +114,9 @@ def _check(call: Invocation) -> None:
             raise UsageError(f"--record: {call.record} is not a regular file")
 
 
-def _open_script(call: Invocation, mode: str, settings: Settings | None) -> SessionWithPast:
-    from sage_tui.session.opening import Opening
+def _open_script(call: Invocation, mode: str, settings: Settings | None) -> SessionWithHistory:
     from sage_tui.session.options import JOURNAL_LIMIT, SessionError, SessionOptions
+    from sage_tui.session.process.bootstrap import Bootstrap
 
     options = SessionOptions(
         script=call.file,
@@ -128,7 +128,7 @@ def _open_script(call: Invocation, mode: str, settings: Settings | None) -> Sess
         journal_limit=JOURNAL_LIMIT if settings is None else settings.journal_limit,
     )
     try:
-        opening = Opening(options, ahead=True)
+        opening = Bootstrap(options, ahead=True)
     except SessionError as error:
         raise UsageError(str(error)) from None
     from sage_tui.session.session import Session  # the worker's interpreter starts meanwhile
@@ -143,7 +143,7 @@ def _settings() -> Settings:
     return read_settings(settings_path())
 
 
-def _open(call: Invocation, mode: str, settings: Settings | None) -> SessionWithPast:
+def _open(call: Invocation, mode: str, settings: Settings | None) -> SessionWithHistory:
     """The session that the invocation asks for, not started."""
     if call.file.is_file() and is_script(call.file):
         return _open_script(call, mode, settings)
@@ -154,7 +154,7 @@ def _open(call: Invocation, mode: str, settings: Settings | None) -> SessionWith
     try:
         if call.file.suffix != ".sagerun" and not is_recording(call.file):
             raise UsageError(f"{call.file} is neither a Python script nor a recording")
-        from sage_tui.session.playback import open_replay
+        from sage_tui.session.recorded.playback import open_replay
 
         return open_replay(call.file, playable=mode == "tui")
     except (RecordingError, OSError) as error:
@@ -188,7 +188,7 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(exit_codes.USAGE)
 
 
-def _show(session: SessionWithPast, call: Invocation, mode: str, settings: Settings | None) -> int:
+def _show(session: SessionWithHistory, call: Invocation, mode: str, settings: Settings | None) -> int:
     """See the session through, in the dashboard or on the standard streams; returns the exit status."""
     if settings is not None:
         from sage_tui.dashboard import run_dashboard
@@ -205,7 +205,7 @@ def _show(session: SessionWithPast, call: Invocation, mode: str, settings: Setti
     return status
 
 
-def _record(session: SessionWithPast, file: Path) -> bool:
+def _record(session: SessionWithHistory, file: Path) -> bool:
     """Pack the session's runs into `file`; says on stderr why it can't, if so."""
     from sage_tui.journal import JournalError, RecordingError, pack
     from sage_tui.state import format as fmt

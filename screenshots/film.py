@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 
 from sage_tui.dashboard.app import SageApp
-from sage_tui.dashboard.theme import DARK
+from sage_tui.dashboard.base.theme import DARK
 from sage_tui.demo import demo_script
 from sage_tui.session import Session, SessionOptions
 

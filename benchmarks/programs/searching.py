@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from sage_runtime.events import Event, Log, Output, encode, replace
-from sage_tui.dashboard.matching import parse
-from sage_tui.dashboard.scan import Scan
+from sage_tui.dashboard.log.query import parse
+from sage_tui.dashboard.log.scan import Scan
 from sage_tui.journal import JournalWriter
 
 LINES = 1_000_000

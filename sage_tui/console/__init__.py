@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from sage_tui import exit_codes
-from sage_tui.console.attend import Attendant
 from sage_tui.console.descriptors import DescriptorWriter
+from sage_tui.console.headless_runner import HeadlessRunner
 from sage_tui.console.json_lines import JsonLinesSink
 from sage_tui.console.plain import PlainSink
 from sage_tui.session.protocol import SessionLike
@@ -35,7 +35,7 @@ def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, ex
     """
     with DescriptorWriter(1) as stdout, DescriptorWriter(2) as stderr:
         sink = JsonLinesSink(stdout) if mode == "json" else PlainSink(stdout, stderr)
-        with Attendant(session, sink, (stdout, stderr)) as attendant:
+        with HeadlessRunner(session, sink, (stdout, stderr)) as attendant:
             status = attendant.attend(
                 keep_going=keep_going,
                 exit_on_finish=exit_on_finish,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sage_tui import exit_codes
 
 if TYPE_CHECKING:
-    from sage_tui.session.protocol import SessionWithPast
+    from sage_tui.session.protocol import SessionWithHistory
     from sage_tui.settings import Settings
 
 
@@ -27,15 +27,15 @@ _MOST = 999
 """Columns or lines that are believed of a terminal that doesn't know how many it has."""
 
 
-def run_dashboard(session: SessionWithPast, settings: Settings, *, exit_on_finish: bool = False) -> int | None:
+def run_dashboard(session: SessionWithHistory, settings: Settings, *, exit_on_finish: bool = False) -> int | None:
     """Show a session until somebody quits; starts it, and has closed it when this returns.
 
     With `exit_on_finish` the dashboard leaves by itself once the run has ended. Returns the exit status if a signal has
     ended it, or a fault of its own; None if it is the session's.
     """
     from sage_tui.dashboard.app import SageApp
-    from sage_tui.dashboard.ending import noted
     from sage_tui.dashboard.own_faults import told
+    from sage_tui.dashboard.terminal.end_signals import noted
 
     sys.setswitchinterval(SWITCH_INTERVAL)
     _have_a_size(1)

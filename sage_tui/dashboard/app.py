@@ -19,11 +19,17 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from sage_runtime.events import Notice, Pause, Resume, ServiceCall
-from sage_tui.dashboard.baselines import Baselines
+from sage_tui.dashboard.base.copy import CopyActions
+from sage_tui.dashboard.base.theme import CLEAR, DARK, LIGHT, look_variables
+from sage_tui.dashboard.charts.chart_series import ChartSeries
 from sage_tui.dashboard.commands import Commands
-from sage_tui.dashboard.copying import Copying
-from sage_tui.dashboard.ending import ENDING, has_terminal
-from sage_tui.dashboard.feed import INTERVAL, Feed, terminal_takes_more
+from sage_tui.dashboard.compare.baselines import Baselines
+from sage_tui.dashboard.compare.history_keys import PAST_BINDINGS, HistoryKeys
+from sage_tui.dashboard.hints import Hints
+from sage_tui.dashboard.log.export_key import ExportKey
+from sage_tui.dashboard.log.line_screen import line_detail
+from sage_tui.dashboard.log.run_lines import RunLinesFinder
+from sage_tui.dashboard.log.source_colours import SourceColours
 from sage_tui.dashboard.messages import (
     FailureOpened,
     LineOpened,
@@ -32,33 +38,27 @@ from sage_tui.dashboard.messages import (
     SessionClosed,
     StepOpened,
 )
-from sage_tui.dashboard.noticing import Noticing
 from sage_tui.dashboard.own_faults import SECONDS as FAULT_SECONDS
-from sage_tui.dashboard.past_charts import PastCharts
-from sage_tui.dashboard.past_keys import PAST_BINDINGS, PastKeys
 from sage_tui.dashboard.preferences import Preferences
-from sage_tui.dashboard.replay import REPLAY_BINDINGS, ReplayKeys
-from sage_tui.dashboard.runs import RunLinesFinder
-from sage_tui.dashboard.screens.call import call_detail, failure_of
-from sage_tui.dashboard.screens.deck import DeckScreen
-from sage_tui.dashboard.screens.detail import DetailScreen
-from sage_tui.dashboard.screens.failure import FailureScreen
-from sage_tui.dashboard.screens.help import HelpScreen
-from sage_tui.dashboard.screens.line import line_detail
-from sage_tui.dashboard.screens.main import MainScreen
-from sage_tui.dashboard.screens.operator import OperatorScreen
-from sage_tui.dashboard.screens.service import ServiceScreen
-from sage_tui.dashboard.screens.trace import step_detail
-from sage_tui.dashboard.sources import SourceColours
-from sage_tui.dashboard.terminal import TerminalDriver
-from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, look_variables
+from sage_tui.dashboard.refresh_loop import INTERVAL, RefreshLoop, terminal_takes_more
+from sage_tui.dashboard.replay_keys import REPLAY_BINDINGS, ReplayKeys
+from sage_tui.dashboard.screens.call_screen import call_detail, failure_of
+from sage_tui.dashboard.screens.deck_screen import DeckScreen
+from sage_tui.dashboard.screens.detail_screen import DetailScreen
+from sage_tui.dashboard.screens.failure_screen import FailureScreen
+from sage_tui.dashboard.screens.help_screen import HelpScreen
+from sage_tui.dashboard.screens.main_screen import MainScreen
+from sage_tui.dashboard.screens.operator_screen import OperatorScreen
+from sage_tui.dashboard.screens.service_screen import ServiceScreen
+from sage_tui.dashboard.terminal.driver import TerminalDriver
+from sage_tui.dashboard.terminal.end_signals import ENDING, has_terminal
+from sage_tui.dashboard.terminal.typing_ahead import TypingAhead
 from sage_tui.dashboard.toasts import Toasts
-from sage_tui.dashboard.tracing import TRACE_BINDINGS, TraceKeys
-from sage_tui.dashboard.typing_ahead import TypingAhead
-from sage_tui.dashboard.widgets.failures import failures_of
+from sage_tui.dashboard.trace.trace_keys import TRACE_BINDINGS, TraceKeys
+from sage_tui.dashboard.trace.trace_screen import step_detail
+from sage_tui.dashboard.widgets.failure_pane import failures_of
 from sage_tui.dashboard.widgets.header import ENDED
-from sage_tui.dashboard.writing import Writing
-from sage_tui.session.protocol import SessionWithPast
+from sage_tui.session.protocol import SessionWithHistory
 from sage_tui.settings import Settings
 from sage_tui.state.views import OperatorView, SessionView
 
@@ -66,7 +66,7 @@ NOTICE_SECONDS = 5.0
 """How long something that is only good to know stays on the screen."""
 
 
-class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, Toasts):
+class SageApp(ReplayKeys, TraceKeys, HistoryKeys, Preferences, CopyActions, ExportKey, Toasts):
     """Shows a session. `interval` is the least time between two frames in seconds; 0 leaves the frames to the caller.
 
     With `heed_signals`, SIGTERM, SIGINT, SIGQUIT and SIGHUP end it as the key does; `ended_by` then tells which one.
@@ -101,7 +101,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
 
     def __init__(
         self,
-        session: SessionWithPast,
+        session: SessionWithHistory,
         *,
         interval: float = INTERVAL,
         exit_on_finish: bool = False,
@@ -109,13 +109,13 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
-        self.session: SessionWithPast = session
+        self.session: SessionWithHistory = session
         self.view: SessionView | None = None
         self.colours = SourceColours()
         self.finder = RunLinesFinder(session)
-        self.past = PastCharts(session, self._aside)
+        self.past = ChartSeries(session, self._aside)
         self.baselines = Baselines(session, self._aside)
-        self.feed = Feed(
+        self.feed = RefreshLoop(
             self,
             session,
             self.deliver,
@@ -129,7 +129,7 @@ class SageApp(ReplayKeys, TraceKeys, PastKeys, Preferences, Copying, Writing, To
         self.ended_by: signal.Signals | None = None
         self._noticed: tuple[int, int] = (0, 0)
         self._phase = ""
-        self._noticing = Noticing(self._first_output)
+        self._noticing = Hints(self._first_output)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.register_theme(CLEAR)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from sage_tui.dashboard.arrangement import PANES
+from sage_tui.dashboard.base.main_layout import PANES
 from sage_tui.dashboard.messages import OperatorOpened, ServiceOpened
-from sage_tui.dashboard.screens.main import MainScreen
+from sage_tui.dashboard.screens.main_screen import MainScreen
 from sage_tui.state import format as fmt
 
 if TYPE_CHECKING:

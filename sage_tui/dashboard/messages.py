@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from sage_runtime.events import Trace
-from sage_tui.dashboard.exporting import Export
+from sage_tui.dashboard.log.export import Export
 from sage_tui.journal.lines import Line
 
 

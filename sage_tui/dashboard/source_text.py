@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from sage_runtime.frozen import Frozen
-from sage_tui.dashboard.paint import Span
+from sage_tui.dashboard.base.strips import Span
 from sage_tui.state import format as fmt
 
 LONGEST = 2 * 1024 * 1024

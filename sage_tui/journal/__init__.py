@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sage_tui.journal.archive import RecordingError, pack
+    from sage_tui.journal.journal_reader import JournalReader
     from sage_tui.journal.lines import CHANNELS, Line, LineSource, line_count, lines_of
-    from sage_tui.journal.reader import JournalReader
     from sage_tui.journal.recording import Recording, is_recording, open_recording
     from sage_tui.journal.segments import JournalError
     from sage_tui.journal.writer import JournalWriter
@@ -37,7 +37,7 @@ _HOMES = {
     "LineSource": "lines",
     "line_count": "lines",
     "lines_of": "lines",
-    "JournalReader": "reader",
+    "JournalReader": "journal_reader",
     "Recording": "recording",
     "is_recording": "recording",
     "open_recording": "recording",

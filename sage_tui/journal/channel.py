@@ -12,8 +12,8 @@ from sage_tui.journal.index import Block
 from sage_tui.journal.lines import Line, line_count, lines_of
 
 if TYPE_CHECKING:
-    from sage_tui.journal.sift import Sift
-    from sage_tui.journal.wanted import Wanted
+    from sage_tui.journal.byte_prefilter import BytePrefilter
+    from sage_tui.journal.line_query import LineQuery
 
 CHUNK_BYTES = 128 * 1024
 CACHED_BLOCKS = 24
@@ -85,7 +85,7 @@ class ChannelLines:
         self._channel = channel
         self._prefix = f'{{"type":"{channel}"'.encode()
         self._cache: OrderedDict[tuple[int, int, int], list[tuple[int, Event]]] = OrderedDict()
-        self._sift: tuple[Wanted, Sift] | None = None
+        self._sift: tuple[LineQuery, BytePrefilter] | None = None
 
     def count(self) -> int:
         """Lines so far, dropped ones included."""
@@ -106,7 +106,7 @@ class ChannelLines:
                 found += lines_of(event, number, start, stop)
         return found
 
-    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+    def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
         """The numbers of the wanted lines from `start` up to `stop`: those that `wanted` picks of what `read` gives."""
         sift = self._sift_for(wanted)
         found: list[int] = []
@@ -120,13 +120,13 @@ class ChannelLines:
                 found += sift.pick(self._journal.read_segment(blocks[0].segment, blocks[0].offset, size), blocks)
         return found[bisect_left(found, start) : bisect_left(found, stop)]
 
-    def _sift_for(self, wanted: Wanted) -> Sift | None:
-        from sage_tui.journal.sift import SIFTED, Sift  # only who searches needs it
+    def _sift_for(self, wanted: LineQuery) -> BytePrefilter | None:
+        from sage_tui.journal.byte_prefilter import SIFTED, BytePrefilter  # only who searches needs it
 
         if self._channel not in SIFTED:
             return None
         if self._sift is None or self._sift[0] is not wanted:
-            self._sift = wanted, Sift(self._channel, wanted)
+            self._sift = wanted, BytePrefilter(self._channel, wanted)
         return self._sift[1]
 
     def _events(self, block: Block) -> list[tuple[int, Event]]:

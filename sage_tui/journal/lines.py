@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from sage_runtime.events import Event, Failure, Log, Notice, Output, Record, ServiceCall, Trace
 
 if TYPE_CHECKING:
-    from sage_tui.journal.wanted import Wanted
+    from sage_tui.journal.line_query import LineQuery
 
 CHANNELS = ("output", "log", "service_call", "failure", "notice", "record", "trace")
 """The channels of a journal, each named after the type of the events that it holds."""
@@ -51,7 +51,7 @@ class LineSource(Protocol):
         """The lines from `start` up to, not including, `stop`, as far as they exist and are kept."""
         ...
 
-    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+    def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
         """The numbers of the lines among those that are wanted, ascending."""
         ...
 
@@ -71,7 +71,7 @@ class NoLines:
         """None."""
         return []
 
-    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+    def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
         """None."""
         return []
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sage_tui.journal.archive import ArchiveSegments, RecordingError, read_archive
+from sage_tui.journal.journal_reader import JournalReader
 from sage_tui.journal.marker import is_live
-from sage_tui.journal.reader import JournalReader
 from sage_tui.journal.segments import RUN_NAME, SEGMENT_NAME, JournalError, SegmentFolder, Segments
 
 

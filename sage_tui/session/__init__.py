@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sage_tui.session.options import SessionError, SessionOptions, StopTimes
-    from sage_tui.session.playback import Playback, open_replay
-    from sage_tui.session.protocol import Line, LineSource, Listener, Playable, SessionLike, SessionWithPast
-    from sage_tui.session.replay import ReplaySession
+    from sage_tui.session.protocol import Line, LineSource, Listener, Playable, SessionLike, SessionWithHistory
+    from sage_tui.session.recorded.playback import Playback, open_replay
+    from sage_tui.session.recorded.replay_session import ReplaySession
     from sage_tui.session.session import Session
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "SessionError",
     "SessionLike",
     "SessionOptions",
-    "SessionWithPast",
+    "SessionWithHistory",
     "StopTimes",
     "open_replay",
 ]
@@ -37,10 +37,10 @@ _HOMES = {
     "Listener": "protocol",
     "Playable": "protocol",
     "SessionLike": "protocol",
-    "SessionWithPast": "protocol",
-    "Playback": "playback",
-    "open_replay": "playback",
-    "ReplaySession": "replay",
+    "SessionWithHistory": "protocol",
+    "Playback": "recorded.playback",
+    "open_replay": "recorded.playback",
+    "ReplaySession": "recorded.replay_session",
     "Session": "session",
 }
 

@@ -10,32 +10,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from sage_runtime.events import Command, Event, Failure, Message, Nudge, RunStarted, Start
-from sage_tui.session.bytecode import forget_bytecode
-from sage_tui.session.ending import Ending
-from sage_tui.session.ladder import StopLadder
+from sage_runtime.events import Command, Event, Failure, Message, RunStarted, Start, WakeMainThread
 from sage_tui.session.options import SessionOptions
-from sage_tui.session.orphans import Orphans
-from sage_tui.session.reader import Reader
-from sage_tui.session.reloads import Wanted
+from sage_tui.session.process.orphans import Orphans
+from sage_tui.session.process.spawn import Spawned
+from sage_tui.session.process.stop_sequence import StopSequence
+from sage_tui.session.process.worker_process import WorkerProcess
+from sage_tui.session.reload.bytecode import forget_bytecode
+from sage_tui.session.reload.requests import RunRequest
 from sage_tui.session.run import Run
-from sage_tui.session.spawn import Spawned
+from sage_tui.session.run_finalizer import Ending
 from sage_tui.session.supervisor import Supervisor
-from sage_tui.session.worker import Worker
+from sage_tui.session.worker_reader import WorkerReader
 
 ENGINE = "threads"
 REAP_EVERY = 1.0
 """Seconds between looks for daemons of the script that have ended and want to be reaped."""
 
 
-class Stage(Protocol):
+class RunObserver(Protocol):
     """What shows the runs: called by `RunControl`."""
 
     def make_run(self, number: int) -> Run:
         """A new run; supervisor's thread."""
         ...
 
-    def begins(self, run: Run, wanted: Wanted) -> Sequence[Event]:
+    def begins(self, run: Run, wanted: RunRequest) -> Sequence[Event]:
         """The run begins; what the session has to say in its first lines. Supervisor's thread."""
         ...
 
@@ -54,9 +54,9 @@ class Stage(Protocol):
 
 class _Active(NamedTuple):
     run: Run
-    worker: Worker
-    reader: Reader
-    ladder: StopLadder
+    worker: WorkerProcess
+    reader: WorkerReader
+    ladder: StopSequence
 
 
 class RunControl:
@@ -71,7 +71,7 @@ class RunControl:
         python: str,
         logs: Path | None,
         supervisor: Supervisor,
-        stage: Stage,
+        stage: RunObserver,
         spawned: Spawned | None = None,
     ) -> None:
         self._options = options
@@ -81,10 +81,10 @@ class RunControl:
         self._stage = stage
         self._orphans = Orphans()
         self._active: _Active | None = None
-        self._next = Worker(spawned) if spawned is not None else None
+        self._next = WorkerProcess(spawned) if spawned is not None else None
         if self._next is not None:
             self._orphans.worker_started(self._next.pid)
-        self._wanted: Wanted | None = None
+        self._wanted: RunRequest | None = None
         self._last_run = 0
         self._closing = False
         self._idle = threading.Event()
@@ -105,7 +105,7 @@ class RunControl:
             active.run.signals |= {signum}
             active.worker.signal(signum)
             if signum == signal.SIGINT:
-                active.worker.send(Nudge())
+                active.worker.send(WakeMainThread())
 
     def wait_idle(self, timeout: float) -> bool:
         """Wait until no run goes on; whether that is so."""
@@ -113,7 +113,7 @@ class RunControl:
 
     # --- on the supervisor's thread ----------------------------------------------------------------------------------
 
-    def want(self, wanted: Wanted) -> None:
+    def want(self, wanted: RunRequest) -> None:
         """Have a run follow: at once where none goes on, else as soon as that one, which is stopped, has ended."""
         if self._closing:
             return
@@ -121,7 +121,7 @@ class RunControl:
             self._wanted = self._wanted.merged(wanted)
         else:
             paused = self._active is not None and self._active.run.paused
-            self._wanted = Wanted(wanted.reason, wanted.changed, paused)
+            self._wanted = RunRequest(wanted.reason, wanted.changed, paused)
         self.prestart()
         self._stop_active()
         if self._active is None:
@@ -176,9 +176,9 @@ class RunControl:
                 self._active.run.stopped = True
             self._active.ladder.climb()
 
-    def _start_worker(self) -> Worker:
+    def _start_worker(self) -> WorkerProcess:
         options = self._options
-        worker = Worker.start(
+        worker = WorkerProcess.start(
             self._python,
             options.script,
             options.argv,
@@ -194,7 +194,7 @@ class RunControl:
         if wanted is not None:
             self._begin(wanted)
 
-    def _begin(self, wanted: Wanted) -> None:
+    def _begin(self, wanted: RunRequest) -> None:
         run = self._stage.make_run(self._last_run + 1)
         started = RunStarted(
             script=str(self._options.script.absolute()),
@@ -215,7 +215,7 @@ class RunControl:
             return
         self._last_run = run.number
         start = Start(paused=wanted.paused)
-        reader = Reader(
+        reader = WorkerReader(
             run,
             worker,
             opening,
@@ -224,7 +224,7 @@ class RunControl:
             on_message=lambda message: self._stage.hears(run, message),
             on_end=lambda: self._reader_ends(run),
         )
-        ladder = StopLadder(worker, self._supervisor, self._options.stop_times, reader.abandon)
+        ladder = StopSequence(worker, self._supervisor, self._options.stop_times, reader.abandon)
         self._active = _Active(run, worker, reader, ladder)
         self._idle.clear()
         reader.start()

@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 
 from sage_runtime.events import Command, Event, RunFinished
 from sage_tui.journal.lines import CHANNELS, Line, LineSource
-from sage_tui.session.versions import FileChange
+from sage_tui.session.reload.versions import FileChange
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunView, SessionView
 
-__all__ = ["CHANNELS", "Line", "LineSource", "Listener", "Playable", "SessionLike", "SessionWithPast"]
+__all__ = ["CHANNELS", "Line", "LineSource", "Listener", "Playable", "SessionLike", "SessionWithHistory"]
 
 Listener = Callable[[bytes, Event], None]
 """Called with the JSON line (newline included) and the event it holds, in stream order, on the reader's thread.
@@ -82,7 +82,7 @@ class SessionLike(Protocol):
         ...
 
 
-class SessionWithPast(SessionLike, Protocol):
+class SessionWithHistory(SessionLike, Protocol):
     """What `Session` and `ReplaySession` offer beyond that: what was, in this run and in earlier ones."""
 
     def charts(self, key: str | None, span: Span) -> Charts | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from sage_runtime.events import Event, Message, Notice, RunFinished, RunStarted, decode, encode, replace, steady_clock
 from sage_tui.journal.lines import LineSource
 from sage_tui.journal.writer import JournalWriter
-from sage_tui.session.ending import Ending, LastWords
 from sage_tui.session.protocol import Listener
+from sage_tui.session.run_finalizer import Ending, RunFinalizer
 from sage_tui.session.text_logs import TextLogs
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
@@ -55,7 +55,7 @@ class Run:
         self, number: int, folder: Path | None, listeners: Sequence[Listener], texts: TextLogs, journal_limit: int
     ) -> None:
         self.number = number
-        self.words = LastWords()
+        self.words = RunFinalizer()
         self.finished: RunFinished | None = None
         self.stopped = False
         """Whether it was asked to stop."""

@@ -8,30 +8,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sage_runtime.events import Command, Event, Message, Modules, Notice, ReloadFailed, RunFinished, Wrote
+from sage_runtime.events import Command, Event, FilesWritten, Message, Modules, Notice, ReloadFailed, RunFinished
 from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.session.control import RunControl, deadline, stop_seconds
-from sage_tui.session.opening import Opening
+from sage_tui.session.exit_status import exit_status
 from sage_tui.session.options import SessionOptions
-from sage_tui.session.past import past_in_folder, run_folder
+from sage_tui.session.process.bootstrap import Bootstrap
 from sage_tui.session.protocol import Listener
-from sage_tui.session.reloads import IN_A_ROW, OwnWrites, Wanted
+from sage_tui.session.recorded.finished_runs import history_in_folder, run_folder
+from sage_tui.session.reload.requests import IN_A_ROW, OwnWrites, RunRequest
+from sage_tui.session.reload.syntax import check_syntax
+from sage_tui.session.reload.versions import FileChange, Versions
 from sage_tui.session.run import Run, summary_of
-from sage_tui.session.status import exit_status
 from sage_tui.session.supervisor import Supervisor
-from sage_tui.session.syntax import check_syntax
 from sage_tui.session.text_logs import TextLogs
-from sage_tui.session.versions import FileChange, Versions
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
 
 if TYPE_CHECKING:
-    from sage_tui.session.watch import Saves, Watcher
+    from sage_tui.session.reload.watcher import ChangeListener, Watcher
 
 
 class Session:
-    """The runs of one script (a `SessionWithPast`). Any thread may call its methods.
+    """The runs of one script (a `SessionWithHistory`). Any thread may call its methods.
 
     Inside there are three kinds of threads: the supervisor decides and starts processes, a reader for each run reads
     its worker, the watcher watches files. None of them ever waits for the one who looks at the session, except a
@@ -45,15 +45,15 @@ class Session:
         SessionError: there is no Python to run the script with.
     """
 
-    def __init__(self, options: SessionOptions, opening: Opening | None = None) -> None:
-        opening = opening or Opening(options, ahead=False)
+    def __init__(self, options: SessionOptions, opening: Bootstrap | None = None) -> None:
+        opening = opening or Bootstrap(options, ahead=False)
         self.python = opening.python
         self._options = options
         self._folder = opening.folder
         self.folder = self._folder.path
         self._logs = logs = opening.logs
         self._texts = TextLogs(logs)
-        self._past_runs = past_in_folder(logs)
+        self._past_runs = history_in_folder(logs)
         self._listeners: list[Listener] = []
         self._supervisor = Supervisor("sage-tui supervisor")
         self._control = RunControl(options, self.python, logs, self._supervisor, self, opening.spawned)
@@ -85,7 +85,7 @@ class Session:
         self._supervisor.start()
         if self._watcher is not None:
             self._watcher.start()
-        self._supervisor.post(lambda: self._control.want(Wanted("start")))
+        self._supervisor.post(lambda: self._control.want(RunRequest("start")))
         self._supervisor.post(self._control.keep_reaping)
         self._supervisor.post(lambda: self._folder.prune(self._options.keep_sessions))
 
@@ -176,7 +176,7 @@ class Session:
                 self._watch_paused = None
         if self._watcher is not None and reason != "reload":
             self._watcher.resume()
-        self._supervisor.post(lambda: self._control.want(Wanted(reason, changed)))
+        self._supervisor.post(lambda: self._control.want(RunRequest(reason, changed)))
 
     def stop(self) -> None:
         """Stop the current run; what is watched may start the next one. Returns at once."""
@@ -241,7 +241,7 @@ class Session:
         folder = None if self._logs is None else run_folder(self._logs, number)
         return Run(number, folder, tuple(self._listeners), self._texts, self._options.journal_limit)
 
-    def begins(self, run: Run, wanted: Wanted) -> Sequence[Event]:
+    def begins(self, run: Run, wanted: RunRequest) -> Sequence[Event]:
         """The run begins; the notices that it begins with."""
         notices = []
         if run.number == 1 and self._folder.trouble is not None:
@@ -287,7 +287,7 @@ class Session:
 
     def hears(self, run: Run, message: Message) -> None:
         """The worker sent something that is no event."""
-        if isinstance(message, Wrote):
+        if isinstance(message, FilesWritten):
             self._own_writes.wrote(message.files)
         elif isinstance(message, Modules) and self._watcher is not None:
             self._watcher.modules(message.files)
@@ -341,10 +341,10 @@ class Session:
         return current
 
 
-def watcher_of(options: SessionOptions, folder: Path, saves: Saves) -> Watcher:
+def watcher_of(options: SessionOptions, folder: Path, saves: ChangeListener) -> Watcher:
     """What watches the files of a session whose folder is `folder`; loaded only where something is watched."""
-    from sage_tui.session.watch import Watcher
-    from sage_tui.session.watch_set import WatchSet
+    from sage_tui.session.reload.watch_set import WatchSet
+    from sage_tui.session.reload.watcher import Watcher
 
     files = WatchSet(options.script, options.watch, Path.cwd(), [folder, folder.parent])
     return Watcher(files, saves)

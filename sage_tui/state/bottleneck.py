@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sage_runtime.events import EdgeInfo
 from sage_tui.state.format import percent
-from sage_tui.state.latency import mean
+from sage_tui.state.quantiles import mean
 from sage_tui.state.views import Bottleneck, OperatorView, PipelineView, ServiceView
 
 

@@ -11,7 +11,7 @@ from sage_tui.state.graph.boxes import columns_within, draw_boxes
 from sage_tui.state.graph.compact import draw_compact
 from sage_tui.state.graph.layers import layers
 from sage_tui.state.graph.picture import GraphLayout, GraphLine, GraphNode, Style, stacked
-from sage_tui.state.graph.topology import Edge, PipelineTopology, Service, Topologies, Topology, topology_of
+from sage_tui.state.graph.topology import Edge, PipelineTopology, ServiceNode, Topologies, Topology, topology_of
 
 __all__ = [
     "Edge",
@@ -19,7 +19,7 @@ __all__ = [
     "GraphLine",
     "GraphNode",
     "PipelineTopology",
-    "Service",
+    "ServiceNode",
     "Style",
     "Topologies",
     "Topology",

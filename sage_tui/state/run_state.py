@@ -30,13 +30,13 @@ from sage_runtime.events import (
     replace,
 )
 from sage_tui.state.bottleneck import bottleneck
-from sage_tui.state.clock import RunClock
-from sage_tui.state.failures import FailureLog
-from sage_tui.state.operators import ENDED
-from sage_tui.state.pipelines import SOURCES, PipelineState
+from sage_tui.state.failure_log import FailureLog
+from sage_tui.state.operator_state import ENDED
+from sage_tui.state.pipeline_state import SOURCES, PipelineState
+from sage_tui.state.run_clock import RunClock
+from sage_tui.state.sanitize import event_from_json, event_to_json, finite, seconds, text, total, whole
 from sage_tui.state.series import Past, Span
 from sage_tui.state.slowest import Slowest
-from sage_tui.state.sound import event_from_json, event_to_json, finite, seconds, text, total, whole
 from sage_tui.state.views import Bottleneck, Charts, PipelineView, RunView
 
 VERSION = 1

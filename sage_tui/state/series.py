@@ -10,9 +10,9 @@ from array import array
 from typing import Any, Literal
 
 from sage_runtime.events import Latency
-from sage_tui.state.latency import latency_from_json, latency_to_json, since
-from sage_tui.state.meter import LATE
-from sage_tui.state.sound import finite, whole
+from sage_tui.state.quantiles import latency_from_json, latency_to_json, since
+from sage_tui.state.rates import LATE
+from sage_tui.state.sanitize import finite, whole
 from sage_tui.state.views import NO_CHART, Chart, Charts
 
 BEHIND = 0.3

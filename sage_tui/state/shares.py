@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sage_tui.state.meter import WINDOW
-from sage_tui.state.sound import finite
+from sage_tui.state.rates import WINDOW
+from sage_tui.state.sanitize import finite
 
 FRESH = 0.25
 """Seconds that stats speak of at least; before that all was as in the stats before, which are not sent again."""
 
 
-class Piece(NamedTuple):
+class SharePiece(NamedTuple):
     """From when until when, in the run's time; the share of it that was paused, and the shares of the rest."""
 
     begin: float
@@ -22,24 +22,24 @@ class Piece(NamedTuple):
     shares: tuple[float, ...]
 
 
-class Shares:
+class ShareHistory:
     """Shares of the time as a step function, kept for `WINDOW` seconds. Which ones they are is the caller's."""
 
     __slots__ = ("_last", "_pieces")
 
     def __init__(self) -> None:
-        self._pieces: deque[Piece] = deque()
-        self._last: Piece | None = None
+        self._pieces: deque[SharePiece] = deque()
+        self._last: SharePiece | None = None
 
-    def add(self, time: float, paused: float, shares: tuple[float, ...], interval: float = 0.0) -> list[Piece]:
+    def add(self, time: float, paused: float, shares: tuple[float, ...], interval: float = 0.0) -> list[SharePiece]:
         """Take in what is known of the interval that ends at `time`; returns the pieces of time that tells of."""
-        last, self._last = self._last, Piece(time, time, paused, shares)
+        last, self._last = self._last, SharePiece(time, time, paused, shares)
         if last is None:
             return []
         begin = max(last.end, time - max(interval, FRESH))
         time = max(last.end, time)
-        self._last = Piece(time, time, paused, shares)
-        pieces = (last._replace(begin=last.end, end=begin), Piece(begin, time, paused, shares))
+        self._last = SharePiece(time, time, paused, shares)
+        pieces = (last._replace(begin=last.end, end=begin), SharePiece(begin, time, paused, shares))
         new = [piece for piece in pieces if piece.end > piece.begin]
         self._pieces.extend(new)
         while self._pieces and self._pieces[0].end <= time - WINDOW:
@@ -74,12 +74,12 @@ class Shares:
         return [] if self._last is None else [[*self._last], *([*piece] for piece in self._pieces)]
 
     @classmethod
-    def from_json(cls, data: list[Any]) -> Shares:
+    def from_json(cls, data: list[Any]) -> ShareHistory:
         """The shares that `to_json` described."""
         shares = cls()
         if data:
             shares._last, *pieces = (
-                Piece(finite(begin), finite(end), finite(paused), tuple(map(finite, values)))
+                SharePiece(finite(begin), finite(end), finite(paused), tuple(map(finite, values)))
                 for begin, end, paused, values in data
             )
             shares._pieces.extend(pieces)

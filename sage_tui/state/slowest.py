@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sage_tui.state.sound import finite, text, whole
+from sage_tui.state.sanitize import finite, text, whole
 
 
 class Slowest:

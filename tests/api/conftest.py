@@ -11,7 +11,7 @@ import pytest
 from sage_runtime import engine, sage_imports
 from sage_runtime.api import console, environment
 from sage_runtime.api.jobs import JobManager
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Event
 
 Kind = TypeVar("Kind", bound=Event)
@@ -50,9 +50,9 @@ def published() -> Published:
 
 
 @pytest.fixture
-def runtime(published: Published) -> Iterator[Runtime]:
+def runtime(published: Published) -> Iterator[ThreadEngine]:
     """A fresh runtime, consoles and job manager for each test."""
-    fresh = Runtime(published)
+    fresh = ThreadEngine(published)
     engine.set_current(fresh)
     environment._announced = False
     console.Switch.console = console.Switch.debug = True

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import pytest
 
 from sage_runtime import engine
-from sage_runtime.api import patience
+from sage_runtime.api import idle_sources as idle_policy
 from sage_runtime.api.environment import BaseEnvironment
 from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment, RuntimeLocalEnvironment
 from sage_runtime.api.functions import MapFunction, SourceFunction
-from sage_runtime.api.patience import ROUNDS, Patience
+from sage_runtime.api.idle_sources import ROUNDS, IdleSourcePolicy
 from sage_runtime.api.pipeline import build_graph
 from sage_runtime.graph import EndOfStream
 
@@ -21,19 +21,19 @@ from .pipelines import Collect
 
 
 class Job(SimpleNamespace):
-    """A job as `Patience` sees it, with one operator beside its sources."""
+    """A job as `IdleSourcePolicy` sees it, with one operator beside its sources."""
 
     def __init__(self) -> None:
-        lane = SimpleNamespace(records=[])
+        channel = SimpleNamespace(records=[])
         meter = SimpleNamespace(taken=0, done=0, records_out=0)
-        self.operator = SimpleNamespace(spec=SimpleNamespace(is_source=False), lanes=[lane], meter=meter)
+        self.operator = SimpleNamespace(spec=SimpleNamespace(is_source=False), channels=[channel], meter=meter)
         self.replicas: list[Any] = [self.operator]
 
 
 class Source:
     """One of its sources."""
 
-    lanes = ()
+    channels = ()
 
     def __init__(self, job: Job) -> None:
         self.spec = SimpleNamespace(is_source=True, name="source")
@@ -43,29 +43,29 @@ class Source:
 
 
 @pytest.fixture
-def watcher() -> Patience:
-    watcher = Patience()
+def watcher() -> IdleSourcePolicy:
+    watcher = IdleSourcePolicy()
     watcher.job = Job()  # type: ignore[assignment]
     return watcher
 
 
-def answers(watcher: Patience, source: Any, times: int) -> list[bool]:
+def answers(watcher: IdleSourcePolicy, source: Any, times: int) -> list[bool]:
     """Whether it is to end, each time that it has nothing."""
     return [isinstance(watcher.answer(source), EndOfStream) for _ in range(times)]
 
 
-def test_a_source_ends_after_a_thousand_times_nothing(watcher: Patience) -> None:
+def test_a_source_ends_after_a_thousand_times_nothing(watcher: IdleSourcePolicy) -> None:
     assert answers(watcher, Source(watcher.job), ROUNDS + 1) == [False] * ROUNDS + [True]  # type: ignore[arg-type]
 
 
-def test_a_record_starts_the_count_again(watcher: Patience) -> None:
+def test_a_record_starts_the_count_again(watcher: IdleSourcePolicy) -> None:
     source = Source(watcher.job)  # type: ignore[arg-type]
     assert not any(answers(watcher, source, ROUNDS))
     source.meter.records_out += 1
     assert answers(watcher, source, ROUNDS + 1) == [False] * ROUNDS + [True]
 
 
-def test_a_source_waits_until_the_job_has_started(watcher: Patience) -> None:
+def test_a_source_waits_until_the_job_has_started(watcher: IdleSourcePolicy) -> None:
     source = Source(watcher.job)  # type: ignore[arg-type]
     job, watcher.job = watcher.job, None
     assert not any(answers(watcher, source, 3 * ROUNDS))
@@ -73,19 +73,19 @@ def test_a_source_waits_until_the_job_has_started(watcher: Patience) -> None:
     assert any(answers(watcher, source, ROUNDS + 1))
 
 
-def test_a_source_waits_for_a_record_on_its_way_and_for_one_in_an_operator(watcher: Patience) -> None:
+def test_a_source_waits_for_a_record_on_its_way_and_for_one_in_an_operator(watcher: IdleSourcePolicy) -> None:
     job: Any = watcher.job
     source = Source(job)
-    job.operator.lanes[0].records.append(1)
+    job.operator.channels[0].records.append(1)
     assert not any(answers(watcher, source, 3 * ROUNDS))
-    job.operator.lanes[0].records.clear()
+    job.operator.channels[0].records.clear()
     job.operator.meter.taken = 1
     assert not any(answers(watcher, source, 3 * ROUNDS))
     job.operator.meter.done = 1
     assert any(answers(watcher, source, ROUNDS + 1))
 
 
-def test_a_source_waits_for_the_others_unless_they_have_ended(watcher: Patience) -> None:
+def test_a_source_waits_for_the_others_unless_they_have_ended(watcher: IdleSourcePolicy) -> None:
     job: Any = watcher.job
     idle, busy = Source(job), Source(job)
     assert not any(answers(watcher, idle, 2 * ROUNDS))
@@ -119,8 +119,8 @@ class Slow(SourceFunction):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "ROUNDS", 3)
-    monkeypatch.setattr(patience, "EXHAUSTED_ROUNDS", 3)
+    monkeypatch.setattr(idle_policy, "ROUNDS", 3)
+    monkeypatch.setattr(idle_policy, "EXHAUSTED_ROUNDS", 3)
 
 
 @pytest.mark.usefixtures("runtime", "impatient")
@@ -159,7 +159,7 @@ class Feeder(MapFunction):
 
     def execute(self, data: Any) -> Any:
         for _ in range(20):
-            engine.current().jobs[-1].replicas[0].bell.wait(lambda: False, 0.01)
+            engine.current().jobs[-1].replicas[0].wakeup.wait(lambda: False, 0.01)
         if data < 3:
             Fed.waiting.append(data + 1)
         return data
@@ -177,5 +177,5 @@ def test_a_source_is_waited_for_while_an_operator_may_feed_it(seen: list[Any]) -
 def test_an_explicit_delay_is_the_wait_after_none_only_where_nobody_gives_up() -> None:
     env = RuntimeLocalEnvironment()
     env.from_source(Dry, delay=5.0)
-    assert build_graph(env, Patience()).operators[0].idle_delay == 0.01
+    assert build_graph(env, IdleSourcePolicy()).operators[0].idle_delay == 0.01
     assert build_graph(env).operators[0].idle_delay == 5.0

@@ -25,7 +25,7 @@ from sage_runtime.api.jobs import JobManager, JobManagerClient
 from sage_runtime.api.metronome import create_metronome
 from sage_runtime.api.operators import PipelineCompiler
 from sage_runtime.api.services import BaseService
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Failure, PipelineSubmitted
 from sage_runtime.graph import GraphError
 
@@ -254,7 +254,7 @@ class TestWhatTheEnginePrints:
 
     @pytest.mark.parametrize("make", [LocalEnvironment, KernelLocalEnvironment])
     def test_eras_1_and_2_announce_services_and_once_the_logs(
-        self, make: Make, runtime: Runtime, capsys: pytest.CaptureFixture[str]
+        self, make: Make, runtime: ThreadEngine, capsys: pytest.CaptureFixture[str]
     ) -> None:
         runtime.logs = "/the/session"
         self.run(make)
@@ -265,7 +265,7 @@ class TestWhatTheEnginePrints:
         self.run(LocalEnvironment)
         assert "JobManager logs" not in capsys.readouterr().out
 
-    def test_era_3_prints_nothing(self, runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_era_3_prints_nothing(self, runtime: ThreadEngine, capsys: pytest.CaptureFixture[str]) -> None:
         runtime.logs = "/the/session"
         self.run(RuntimeLocalEnvironment)
         assert capsys.readouterr() == ("", "")

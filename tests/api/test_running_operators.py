@@ -305,22 +305,22 @@ class TestPrint:
 def test_a_source_is_closed_when_it_has_ended() -> None:
     env = LocalEnvironment("closing")
 
-    class Feed(SourceFunction):
+    class RefreshLoop(SourceFunction):
         closed = 0
 
         def execute(self) -> Any:
             return StopSignal("over")
 
         def close(self) -> None:
-            Feed.closed += 1
+            RefreshLoop.closed += 1
 
-    env.from_source(Feed).sink(lambda value: None)
+    env.from_source(RefreshLoop).sink(lambda value: None)
     env.submit(autostop=True)
-    assert Feed.closed == 1
+    assert RefreshLoop.closed == 1
 
 
 def test_a_checkpointed_source_goes_on_after_it_raised() -> None:
-    class Feed(SourceFunction):
+    class RefreshLoop(SourceFunction):
         def __init__(self) -> None:
             super().__init__()
             self.counter = 0
@@ -339,7 +339,7 @@ def test_a_checkpointed_source_goes_on_after_it_raised() -> None:
 
     seen: list[int] = []
     env = KernelLocalEnvironment("recovering", config={"fault_tolerance": {"strategy": "checkpoint"}})
-    env.from_source(Feed).sink(seen.append)
+    env.from_source(RefreshLoop).sink(seen.append)
     env.submit(autostop=True)
     assert seen == [1, 2, 4, 5]
 

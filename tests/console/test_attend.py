@@ -12,8 +12,8 @@ from support.sessions import PlayedSession
 from support.streams import Pipe
 
 from sage_runtime.events import Event, Output, RunFinished, RunStarted
-from sage_tui.console.attend import Attendant
 from sage_tui.console.descriptors import DescriptorWriter
+from sage_tui.console.headless_runner import HeadlessRunner
 
 FINISHED = RunFinished(status="finished", exit_code=0)
 STOPPED = RunFinished(status="stopped")
@@ -37,7 +37,7 @@ def attend(
 
     with (
         DescriptorWriter(stream.writing) as writer,
-        Attendant(session, sink, (writer,), last_words=0.3, clock=clock.__next__) as attendant,
+        HeadlessRunner(session, sink, (writer,), last_words=0.3, clock=clock.__next__) as attendant,
     ):
         try:
             return attendant.attend(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)

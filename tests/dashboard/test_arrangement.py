@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from sage_tui.dashboard.arrangement import PANES, Arrangement, Wanted, arrange
+from sage_tui.dashboard.base.main_layout import PANES, Arrangement, PreferredSizes, arrange
 
 RECENT = ["output", "calls", "pipeline", "operators", "log", "failures"]
 SIZES = sorted({(w, h) for w in (10, 40, 71, 72, 80, 103, 104, 120, 168, 200) for h in (3, 17, 18, 22, 27, 28, 34, 48)})
@@ -23,8 +23,8 @@ def cells(arrangement: Arrangement) -> dict[tuple[int, int], str]:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(40, 90), Wanted(6, 4)])
-def test_the_panes_fill_the_board_without_overlap(width: int, height: int, wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", [PreferredSizes(), PreferredSizes(40, 90), PreferredSizes(6, 4)])
+def test_the_panes_fill_the_board_without_overlap(width: int, height: int, wanted: PreferredSizes) -> None:
     assert len(cells(arrange(width, height, RECENT, wanted))) == width * height
 
 
@@ -46,13 +46,13 @@ def test_a_small_terminal_shows_one_pane_at_a_time() -> None:
 
 
 def test_a_common_terminal_shows_graph_operators_and_the_lines_as_tabs() -> None:
-    arrangement = arrange(80, 22, RECENT, Wanted(graph=9, operators=6))
+    arrangement = arrange(80, 22, RECENT, PreferredSizes(graph=9, operators=6))
     assert list(arrangement.boxes) == ["pipeline", "operators", "output"]
     assert arrangement.tabs["output"] == ("output", "calls", "log", "failures")
 
 
 def test_where_both_have_no_room_the_operators_are_a_tab_beside_the_graph() -> None:
-    arrangement = arrange(80, 22, RECENT, Wanted(graph=9, operators=12))
+    arrangement = arrange(80, 22, RECENT, PreferredSizes(graph=9, operators=12))
     assert arrangement.tabs["pipeline"] == ("pipeline", "operators")
     assert arrangement.boxes["pipeline"].height == 9
 
@@ -73,11 +73,11 @@ def test_a_zoomed_pane_has_all_the_room() -> None:
 
 
 def test_operators_get_the_rows_they_need_and_the_graph_the_rest() -> None:
-    boxes = arrange(120, 34, RECENT, Wanted(graph=11, operators=6)).boxes
+    boxes = arrange(120, 34, RECENT, PreferredSizes(graph=11, operators=6)).boxes
     assert boxes["operators"].height == 6
     assert boxes["pipeline"].height > 11
 
 
 def test_many_operators_leave_half_of_the_room_to_the_graph() -> None:
-    boxes = arrange(120, 34, RECENT, Wanted(graph=40, operators=200)).boxes
+    boxes = arrange(120, 34, RECENT, PreferredSizes(graph=40, operators=200)).boxes
     assert boxes["pipeline"].height >= boxes["operators"].height >= 5

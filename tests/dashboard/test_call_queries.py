@@ -6,7 +6,7 @@ import pytest
 from support.showing import NOON
 
 from sage_runtime.events import Output, ServiceCall
-from sage_tui.dashboard.matching import QueryError, parse
+from sage_tui.dashboard.log.query import QueryError, parse
 from sage_tui.journal.lines import Line, lines_of
 
 

@@ -11,16 +11,16 @@ from support.showing import NOON, SIZES, Size
 from support.stores import charted_session
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.past_charts import PastCharts
-from sage_tui.dashboard.plot import Mark, Piece, Plot, Stack, columns, nice_top, stack_lines
-from sage_tui.dashboard.screens.charts import ChartsScreen
-from sage_tui.dashboard.screens.operator import OperatorScreen
+from sage_tui.dashboard.charts.chart_series import ChartSeries
+from sage_tui.dashboard.charts.charts_screen import ChartsScreen
+from sage_tui.dashboard.charts.plot import ChartPiece, Mark, Plot, Stack, columns, nice_top, stack_lines
+from sage_tui.dashboard.screens.operator_screen import OperatorScreen
 from sage_tui.state import format as fmt
 from sage_tui.state.views import Chart, SessionView
 
 
 def plot(*points: float, begin: float = 0.0, step: float = 1.0, mean: bool = False) -> Plot:
-    return Plot("records/s", (Piece(begin, step, points),), fmt.rate, "good", mean)
+    return Plot("records/s", (ChartPiece(begin, step, points),), fmt.rate, "good", mean)
 
 
 def drawn(stack: Stack, width: int, height: int) -> list[str]:
@@ -90,7 +90,7 @@ def now(view: SessionView) -> float:
 def test_the_last_minute_begins_in_the_run_before_once_that_was_read() -> None:
     session = charted_session()
     later: list[Callable[[], None]] = []
-    past = PastCharts(session, later.append)
+    past = ChartSeries(session, later.append)
     first = past.stack(session.view, None, "minute")
     assert first is not None
     assert [piece.begin for piece in first.plots[0].pieces] == [NOON]
@@ -105,7 +105,7 @@ def test_the_last_minute_begins_in_the_run_before_once_that_was_read() -> None:
 
 def test_the_whole_run_is_only_its_own() -> None:
     session = charted_session()
-    past = PastCharts(session, lambda task: pytest.fail("nothing else is needed"))
+    past = ChartSeries(session, lambda task: pytest.fail("nothing else is needed"))
     shown = past.stack(session.view, "qa/Retriever", "whole")
     assert shown is not None
     assert (shown.begin, shown.end) == (NOON, NOON + 35)
@@ -113,13 +113,13 @@ def test_the_whole_run_is_only_its_own() -> None:
 
 def test_nothing_new_is_the_same_picture() -> None:
     session = charted_session()
-    past = PastCharts(session, lambda task: task())
+    past = ChartSeries(session, lambda task: task())
     assert past.stack(session.view, None, "whole") is past.stack(session.view, None, "whole")
 
 
 def test_reloads_and_failures_are_marked() -> None:
     session = charted_session()
-    shown = PastCharts(session, lambda task: task()).stack(session.view, None, "minute")
+    shown = ChartSeries(session, lambda task: task()).stack(session.view, None, "minute")
     assert shown is not None
     assert [(mark.glyph, mark.t) for mark in shown.marks] == [("▲", NOON), ("✗", NOON), ("✗", NOON + 3)]
 
@@ -132,7 +132,7 @@ def test_failures_are_marked_in_the_part_where_they_happened_and_in_every_run() 
             known = session.past[run, key, "five_minutes"]
             silent = replace(errors, points=(0.0,) * 35)
             session.past[run, key, "five_minutes"] = replace(known, errors=silent if key == "qa/Reranker" else errors)
-    past = PastCharts(session, lambda task: task())
+    past = ChartSeries(session, lambda task: task())
     failed = {}
     for key in (None, "qa/Retriever", "qa/Reranker"):
         past.stack(session.view, key, "five_minutes")
@@ -151,7 +151,7 @@ def test_how_an_operator_spends_its_time_is_charted_for_the_last_minute() -> Non
     session.past[3, key, "minute"] = replace(
         session.past[3, key, "minute"], busy=half, waiting=tenth, blocked=Chart(1.0, 35.0, (0.0,) * 35)
     )
-    shown = PastCharts(session, lambda task: None).stack(session.view, key, "minute")
+    shown = ChartSeries(session, lambda task: None).stack(session.view, key, "minute")
     assert shown is not None
     assert [plot.title for plot in shown.plots] == ["records/s", "latency p95", "queue", "load", "blocked"]
     assert shown.plots[3].values() == pytest.approx([0.6] * 35)
@@ -159,7 +159,7 @@ def test_how_an_operator_spends_its_time_is_charted_for_the_last_minute() -> Non
 
 def test_of_what_is_not_in_the_run_there_is_no_chart() -> None:
     session = charted_session()
-    assert PastCharts(session, lambda task: task()).stack(session.view, "qa/Nobody", "minute") is None
+    assert ChartSeries(session, lambda task: task()).stack(session.view, "qa/Nobody", "minute") is None
 
 
 # --- the screen ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from textual.color import Color, rgb_to_lab
 from textual.pilot import Pilot
 
 from sage_tui.dashboard.app import SageApp
-from sage_tui.dashboard.theme import CLEAR, look_variables
+from sage_tui.dashboard.base.theme import CLEAR, look_variables
 
 MACHADO = {
     "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),

@@ -10,19 +10,19 @@ import pytest
 from support.dashboards import open_dashboard
 from support.showing import hello_session
 
-from sage_tui.dashboard import clipboard
-from sage_tui.dashboard.clipboard import Outcome, Program
+from sage_tui.dashboard.terminal import clipboard
+from sage_tui.dashboard.terminal.clipboard import ClipboardProgram, CopyResult
 
 SSH = {"TERM": "xterm-256color", "SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
 DESK = {"TERM": "xterm-256color", "DISPLAY": ":0"}
 
 
-def taking(*names: str) -> Callable[[Program, str], bool]:
+def taking(*names: str) -> Callable[[ClipboardProgram, str], bool]:
     """Programs of which only these are installed."""
     return lambda program, text: program.command[0] in names
 
 
-def put(environment: Mapping[str, str], *installed: str, text: str = "hello", platform: str = "linux") -> Outcome:
+def put(environment: Mapping[str, str], *installed: str, text: str = "hello", platform: str = "linux") -> CopyResult:
     return clipboard.put(text, environment, platform, taking(*installed))
 
 
@@ -44,13 +44,13 @@ def put(environment: Mapping[str, str], *installed: str, text: str = "hello", pl
 def test_at_the_computer_itself_its_own_clipboard_takes_it(
     environment: Mapping[str, str], platform: str, installed: str, words: str
 ) -> None:
-    assert put(environment, installed, platform=platform) == Outcome(words)
+    assert put(environment, installed, platform=platform) == CopyResult(words)
 
 
 @pytest.mark.parametrize("environment", [SSH, {**SSH, "DISPLAY": "localhost:10.0"}, DESK, {"TERM": "xterm"}])
 def test_over_ssh_and_without_a_program_the_terminal_is_asked(environment: Mapping[str, str]) -> None:
     installed = ("xclip",) if "SSH_CONNECTION" in environment else ()
-    assert put(environment, *installed) == Outcome(
+    assert put(environment, *installed) == CopyResult(
         "Sent 5 characters to the terminal's clipboard (OSC 52).", sequence=True
     )
 
@@ -62,7 +62,7 @@ def test_inside_tmux_it_is_tmux_that_takes_it() -> None:
 
 
 def test_an_old_tmux_keeps_it_to_itself() -> None:
-    def old(program: Program, text: str) -> bool:
+    def old(program: ClipboardProgram, text: str) -> bool:
         return "-w" not in program.command
 
     outcome = clipboard.put("hello", {**SSH, "TMUX": "/tmp/tmux"}, "linux", old)
@@ -103,12 +103,12 @@ def test_a_program_has_taken_a_text_if_it_says_so(
     script: str, taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert clipboard.run(Program(("sh", "-c", script), ""), "grüße") is taken
+    assert clipboard.run(ClipboardProgram(("sh", "-c", script), ""), "grüße") is taken
     assert not taken or Path("got").read_text() == "grüße"
 
 
 def test_a_program_that_is_not_there_takes_nothing() -> None:
-    assert not clipboard.run(Program(("no-such-program",), ""), "x")
+    assert not clipboard.run(ClipboardProgram(("no-such-program",), ""), "x")
 
 
 @pytest.fixture

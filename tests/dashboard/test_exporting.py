@@ -14,11 +14,11 @@ from support.dashboards import open_dashboard
 from support.showing import NOON, FakeLines, hello_session, misbehaving_session
 
 from sage_runtime.events import Output, Record
-from sage_tui.dashboard.as_json import record_json
-from sage_tui.dashboard.exporting import RunPart, matching, suggested, text_lines, write_lines
-from sage_tui.dashboard.matching import parse
+from sage_tui.dashboard.log.as_json import record_json
+from sage_tui.dashboard.log.export import RunPart, matching, suggested, text_lines, write_lines
+from sage_tui.dashboard.log.query import parse
+from sage_tui.journal.line_query import LineQuery
 from sage_tui.journal.lines import Line, lines_of
-from sage_tui.journal.wanted import Wanted
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,7 @@ class ManyLines:
         event = Output(t=NOON, stream="stdout", source="Sink", text="x" * 100, end="\n")
         return [line for number in range(start, stop) for line in lines_of(event, number)]
 
-    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+    def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
         return wanted.pick(self.read(start, stop))
 
 

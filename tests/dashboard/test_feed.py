@@ -9,7 +9,7 @@ from typing import Any
 from support.showing import FakeSession, hello_pipeline, run_view, session_view
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.feed import CALM, FIGURES, HEARTBEAT, INTERVAL, LIVELY, SLOWEST, UNPAINTED, Feed
+from sage_tui.dashboard.refresh_loop import CALM, FIGURES, HEARTBEAT, INTERVAL, LIVELY, SLOWEST, UNPAINTED, RefreshLoop
 from sage_tui.state.views import SessionView
 
 
@@ -40,7 +40,7 @@ class Frames:
         self.timers = Timers(lambda: self.now)
         app: Any = self.timers
         self.slow = False
-        self.feed = Feed(app, self.session, self._deliver, clock=lambda: self.now, ready=lambda: not self.slow)
+        self.feed = RefreshLoop(app, self.session, self._deliver, clock=lambda: self.now, ready=lambda: not self.slow)
         self.feed.tick()
 
     def _deliver(self, view: SessionView) -> None:
@@ -144,7 +144,7 @@ def test_a_screen_that_is_closed_before_it_is_painted_ends_nothing() -> None:
 def test_without_an_interval_every_tick_shows_all_there_is() -> None:
     frames = Frames()
     app: Any = frames.timers
-    feed = Feed(app, frames.session, frames._deliver, interval=0, clock=lambda: frames.now)
+    feed = RefreshLoop(app, frames.session, frames._deliver, interval=0, clock=lambda: frames.now)
     for step in range(3):
         frames.count(step)
         feed.tick()

@@ -8,14 +8,14 @@ from support.showing import hello_session, misbehaving_session, run_view, sessio
 from textual.events import Key
 
 from sage_runtime.events import Input, Pause, Resume, Step, replace
-from sage_tui.dashboard.arrangement import PANES
+from sage_tui.dashboard.base.main_layout import PANES
 from sage_tui.dashboard.commands import entries
-from sage_tui.dashboard.screens.detail import DetailScreen
-from sage_tui.dashboard.screens.failure import FailureScreen
-from sage_tui.dashboard.screens.help import HelpScreen
-from sage_tui.dashboard.screens.main import MainScreen
-from sage_tui.dashboard.screens.operator import OperatorScreen
-from sage_tui.dashboard.screens.service import ServiceScreen
+from sage_tui.dashboard.screens.detail_screen import DetailScreen
+from sage_tui.dashboard.screens.failure_screen import FailureScreen
+from sage_tui.dashboard.screens.help_screen import HelpScreen
+from sage_tui.dashboard.screens.main_screen import MainScreen
+from sage_tui.dashboard.screens.operator_screen import OperatorScreen
+from sage_tui.dashboard.screens.service_screen import ServiceScreen
 
 
 def shown(dashboard: Dashboard) -> list[str]:

@@ -9,7 +9,7 @@ from support.dashboards import Dashboard, open_dashboard
 from support.showing import FakeSession, hello_session, run_view, session_view
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.matching import parse
+from sage_tui.dashboard.log.query import parse
 
 HOSTILE = (
     "\x1b[2J\x1b]0;title\x07 escape",

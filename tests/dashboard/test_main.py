@@ -6,7 +6,7 @@ from support.dashboards import open_dashboard
 from support.showing import FakeSession, hello_pipeline, hello_session, misbehaving_session
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.screens.main import lower_pane
+from sage_tui.dashboard.screens.main_screen import lower_pane
 
 
 def without_services(session: FakeSession) -> FakeSession:

@@ -8,7 +8,7 @@ from support.dashboards import open_dashboard
 from support.showing import NOON, hello_pipeline, hello_session, operator, run_view, session_view
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.noticing import Noticing
+from sage_tui.dashboard.hints import Hints
 from sage_tui.state.replaying import ReplayView
 from sage_tui.state.views import Bottleneck, SessionView
 
@@ -20,19 +20,19 @@ def seen(number: int = 1, **fields: Any) -> SessionView:
 
 
 def test_the_first_output_is_told_once() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     assert noticing.look(seen(elapsed=0.2)) == []
     assert noticing.look(seen(elapsed=0.4, lines={"output": 1})) == ["First output after 400 ms"]
     assert noticing.look(seen(elapsed=0.5, lines={"output": 9})) == []
 
 
 def test_the_first_output_is_timed_by_itself_not_by_the_frame_that_shows_it() -> None:
-    noticing = Noticing(lambda: NOON + 0.25)
+    noticing = Hints(lambda: NOON + 0.25)
     assert noticing.look(seen(started=NOON, elapsed=0.0, lines={"output": 1})) == ["First output after 250 ms"]
 
 
 def test_a_reload_tells_how_long_it_took() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     noticing.look(seen())
     assert noticing.look(seen(2, started=NOON, elapsed=0.1, pipelines=())) == []
     assert noticing.look(seen(2, started=NOON, elapsed=0.4)) == ["Reloaded in 300 ms"]
@@ -40,14 +40,14 @@ def test_a_reload_tells_how_long_it_took() -> None:
 
 
 def test_of_a_storm_of_reloads_only_some_are_told() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     noticing.look(seen())
     told = [bool(noticing.look(seen(2 + n, started=NOON + n / 2, elapsed=0.4))) for n in range(11)]
     assert [n for n, one in enumerate(told) if one] == [0, 5, 10]
 
 
 def test_of_a_run_that_has_long_begun_there_is_nothing_to_tell() -> None:
-    assert Noticing().look(seen(3, elapsed=60.0, lines={"output": 100})) == []
+    assert Hints().look(seen(3, elapsed=60.0, lines={"output": 100})) == []
 
 
 def silent_source(records: int, elapsed: float, **fields: Any) -> SessionView:
@@ -57,7 +57,7 @@ def silent_source(records: int, elapsed: float, **fields: Any) -> SessionView:
 
 
 def test_a_source_that_gives_nothing_for_ten_seconds_is_told_once_until_it_gives_again() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     assert noticing.look(silent_source(5, 20.0)) == []
     assert noticing.look(silent_source(5, 29.9)) == []
     assert noticing.look(silent_source(5, 30.0)) == ["Letters has been silent for 10 s"]
@@ -67,7 +67,7 @@ def test_a_source_that_gives_nothing_for_ten_seconds_is_told_once_until_it_gives
 
 
 def test_a_source_that_is_held_back_is_not_silent() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     for elapsed in (20.0, 31.0, 42.0):
         assert noticing.look(silent_source(5, elapsed, blocked=0.9)) == []
     for elapsed in (50.0, 61.0, 72.0):
@@ -81,26 +81,26 @@ def slow(name: str, elapsed: float) -> SessionView:
 
 
 def test_a_bottleneck_is_told_once_it_stays() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     told = [words for at in range(20, 40) for words in noticing.look(slow("UpperCaseMap", float(at)))]
     assert told == ["UpperCaseMap is the bottleneck now (busy 93%)"]
 
 
 def test_a_bottleneck_that_comes_and_goes_is_not_told() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     assert [words for at in range(20, 60) for words in noticing.look(slow("A" if at % 4 else "", float(at)))] == []
 
 
 def test_bottlenecks_are_told_half_a_minute_apart() -> None:
-    noticing = Noticing()
+    noticing = Hints()
     words = [(at, one) for at in range(20, 80) for one in noticing.look(slow("A" if at < 30 else "B", float(at)))]
     assert [at for at, _ in words] == [25, 55]
 
 
 def test_a_replay_and_a_held_display_are_quiet() -> None:
     view = seen(elapsed=0.4, lines={"output": 1})
-    assert Noticing().look(replace(view, live=False, replay=ReplayView(0.0, 1.0, 1.0))) == []
-    assert Noticing().look(replace(view, held=True)) == []
+    assert Hints().look(replace(view, live=False, replay=ReplayView(0.0, 1.0, 1.0))) == []
+    assert Hints().look(replace(view, held=True)) == []
 
 
 async def test_the_dashboard_shows_it_in_a_line() -> None:

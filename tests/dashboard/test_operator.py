@@ -13,9 +13,9 @@ from support.showing import SIZES, Size, run_view
 from support.stores import SOURCE, distribution, inspected_session
 
 from sage_runtime.events import Inspect, Latency, Record, replace
-from sage_tui.dashboard.histogram import histogram_lines
+from sage_tui.dashboard.charts.histogram import histogram_lines
 from sage_tui.dashboard.messages import OperatorOpened
-from sage_tui.dashboard.screens.operator import OperatorScreen
+from sage_tui.dashboard.screens.operator_screen import OperatorScreen
 from sage_tui.dashboard.source_text import extent, source_of
 from sage_tui.dashboard.widgets.operator_figures import skew_of
 from sage_tui.dashboard.widgets.operator_panes import editor_command, record_lines, run_editor

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sage_tui.dashboard.paint import Span, crop, span, spans_width, wrapped
+from sage_tui.dashboard.base.strips import Span, crop, span, spans_width, wrapped
 from sage_tui.state.format import cell_len
 
 SPANS = st.lists(st.builds(Span, st.text("ab 好é", max_size=6), st.just("")), max_size=5)

@@ -11,8 +11,8 @@ from support.dashboards import Dashboard
 from support.showing import hello_session
 
 from sage_tui.dashboard.app import SageApp
+from sage_tui.dashboard.base.theme import DARK
 from sage_tui.dashboard.keymap import default_keys, keymap
-from sage_tui.dashboard.theme import DARK
 from sage_tui.settings import parse_settings, read_settings
 
 

@@ -11,20 +11,20 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.paint import Looks
+from sage_tui.dashboard.base.strips import StripLooks
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The lines that were made anew for the screen, by widget."""
     lines: Counter[str] = Counter()
-    whole = Looks.render_lines
+    whole = StripLooks.render_lines
 
-    def render_lines(self: Looks, crop: Region) -> list[Strip]:
+    def render_lines(self: StripLooks, crop: Region) -> list[Strip]:
         lines[type(self).__name__] += sum(y not in self._kept for y in crop.line_range)
         return whole(self, crop)
 
-    monkeypatch.setattr(Looks, "render_lines", render_lines)
+    monkeypatch.setattr(StripLooks, "render_lines", render_lines)
     return lines
 
 

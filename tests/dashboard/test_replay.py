@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from sage_runtime.events import Output, replace
 from sage_tui.dashboard.app import SageApp
+from sage_tui.dashboard.base.strips import spans_width
 from sage_tui.dashboard.commands import entries
-from sage_tui.dashboard.paint import spans_width
 from sage_tui.dashboard.widgets.timeline import cell_of, moment_of, timeline_parts
 
 Compare = Callable[..., bool]

@@ -12,9 +12,9 @@ from support.showing import SIZES, FakeSession, Size, hello_session
 from support.stores import EDIT, edited_session
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.screens.runs import RunsScreen, compared
-from sage_tui.dashboard.widgets.runs import diff_lines
-from sage_tui.session.versions import FileChange
+from sage_tui.dashboard.compare.run_panes import diff_lines
+from sage_tui.dashboard.compare.runs_screen import RunsScreen, compared
+from sage_tui.session.reload.versions import FileChange
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ import pytest
 from support.showing import NOON, FakeLines
 
 from sage_runtime.events import Log, Output
-from sage_tui.dashboard.matching import Query, QueryError, parse
-from sage_tui.dashboard.scan import CHUNK, Scan
+from sage_tui.dashboard.log.query import Query, QueryError, parse
+from sage_tui.dashboard.log.scan import CHUNK, Scan
 from sage_tui.journal.lines import Line, lines_of
 
 

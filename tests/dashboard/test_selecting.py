@@ -7,7 +7,7 @@ from support.dashboards import Dashboard, open_dashboard
 from support.showing import hello_session, misbehaving_session
 from textual.events import MouseMove
 
-from sage_tui.dashboard.widgets.selecting import Selecting, cells_of
+from sage_tui.dashboard.base.text_selection import TextSelection, cells_of
 
 
 async def drag(dashboard: Dashboard, start: tuple[int, int], *ends: tuple[int, int]) -> None:
@@ -19,13 +19,13 @@ async def drag(dashboard: Dashboard, start: tuple[int, int], *ends: tuple[int, i
     await dashboard.frame()
 
 
-def widget(dashboard: Dashboard, pane: str) -> Selecting:
+def widget(dashboard: Dashboard, pane: str) -> TextSelection:
     main = dashboard.main.board.panes[pane].main
-    assert isinstance(main, Selecting)
+    assert isinstance(main, TextSelection)
     return main
 
 
-def at(found: Selecting, x: int, y: int) -> tuple[int, int]:
+def at(found: TextSelection, x: int, y: int) -> tuple[int, int]:
     return found.region.x + x, found.region.y + y
 
 

@@ -12,12 +12,12 @@ from support.showing import SIZES, FakeSession, Size
 from support.stores import calls, distribution, store_session
 
 from sage_runtime.events import ServiceCall, replace
-from sage_tui.dashboard.matching import parse
+from sage_tui.dashboard.log.query import parse
+from sage_tui.dashboard.log.ranking import KEPT, Ranking
+from sage_tui.dashboard.log.slow_calls import Limits, limits
 from sage_tui.dashboard.messages import ServiceOpened
-from sage_tui.dashboard.ranking import KEPT, Ranking
-from sage_tui.dashboard.screens.detail import DetailScreen
-from sage_tui.dashboard.screens.service import ServiceScreen
-from sage_tui.dashboard.slowness import Limits, limits
+from sage_tui.dashboard.screens.detail_screen import DetailScreen
+from sage_tui.dashboard.screens.service_screen import ServiceScreen
 from sage_tui.dashboard.widgets.service_methods import callers_of, method_rows
 from sage_tui.state.views import ServiceView
 

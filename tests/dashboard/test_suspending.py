@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sage_tui.dashboard.signals import Signals
-from sage_tui.dashboard.suspending import Suspending
+from sage_tui.dashboard.terminal.signals import Signals
+from sage_tui.dashboard.terminal.suspend import Suspending
 
 STOP, GO_ON = signal.SIGTSTP, signal.SIGCONT
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
-from sage_tui.dashboard.theme import CLEAR, DARK, LIGHT, READABLE, contrast, look_variables, readable
+from sage_tui.dashboard.base.theme import CLEAR, DARK, LIGHT, READABLE, contrast, look_variables, readable
 
 THEMES = {name: theme for name, theme in BUILTIN_THEMES.items() if not theme.ansi}
 THEMES |= {theme.name: theme for theme in (DARK, LIGHT, CLEAR)}

@@ -12,11 +12,11 @@ from textual.pilot import Pilot
 
 from sage_runtime.events import EdgeInfo, Follow, ServiceCall, Step, Trace, replace
 from sage_tui.dashboard.app import SageApp
-from sage_tui.dashboard.screens.trace import TraceScreen
-from sage_tui.dashboard.traces import FollowedRecords, calls_of
-from sage_tui.dashboard.tracing import sources_of
+from sage_tui.dashboard.trace.trace_keys import sources_of
+from sage_tui.dashboard.trace.trace_panes import difference
+from sage_tui.dashboard.trace.trace_screen import TraceScreen
+from sage_tui.dashboard.trace.traced_records import TracedRecords, calls_of
 from sage_tui.dashboard.widgets.keys import KeyBar
-from sage_tui.dashboard.widgets.ways import difference
 from sage_tui.journal.lines import Line, lines_of
 
 Compare = Callable[..., bool]
@@ -217,7 +217,7 @@ def test_the_sources_that_lead_to_an_operator_are_found_over_joins_and_loops() -
 
 def test_only_the_latest_followed_records_are_kept() -> None:
     lines = FakeLines()
-    records = FollowedRecords(lines)
+    records = TracedRecords(lines)
     for number in range(1, 301):
         lines.add(*steps(number, "x"))
     records.poll()

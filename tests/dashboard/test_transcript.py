@@ -8,7 +8,7 @@ import pytest
 from support.showing import FakeLines
 
 from sage_runtime.events import Output
-from sage_tui.dashboard.transcript import BLOCK, FOLD_AT_ONCE, RUNS_KEPT, Place, Rule, Transcript
+from sage_tui.dashboard.log.transcript import BLOCK, FOLD_AT_ONCE, RUNS_KEPT, RowId, RunSeparator, Transcript
 from sage_tui.journal.lines import Line
 
 
@@ -32,7 +32,7 @@ def texts(rows: Transcript) -> list[str]:
         place = rows.place(row)
         assert place is not None
         entry = rows.at(place)
-        shown.append(f"rule {entry.run}" if isinstance(entry, Rule) else entry.text if entry else "gone")
+        shown.append(f"rule {entry.run}" if isinstance(entry, RunSeparator) else entry.text if entry else "gone")
     return shown
 
 
@@ -90,7 +90,7 @@ def test_a_rule_stands_between_two_runs() -> None:
     assert not rows.show_run(2, second)
     rows.advance()
     assert texts(rows) == ["old", "rule 2", "new"]
-    assert rows.place(1) == Place(1, -1)
+    assert rows.place(1) == RowId(1, -1)
 
 
 def test_places_stay_true_when_the_oldest_run_is_dropped() -> None:
@@ -105,7 +105,7 @@ def test_places_stay_true_when_the_oldest_run_is_dropped() -> None:
     entry = rows.at(place)
     assert isinstance(entry, Line)
     assert entry.text == f"run {RUNS_KEPT + 2}"
-    assert rows.at(Place(0, 0)) is None
+    assert rows.at(RowId(0, 0)) is None
     assert rows.row(place) == rows.count() - 1
 
 
@@ -113,7 +113,7 @@ def test_a_filter_shows_only_the_lines_it_chose() -> None:
     rows, _ = transcript(*(out(str(n)) for n in range(10)))
     rows.choose(lambda run: array("q", [2, 5]))
     assert texts(rows) == ["2", "5"]
-    assert rows.row(Place(0, 3)) == 1
+    assert rows.row(RowId(0, 3)) == 1
     rows.choose(None)
     assert rows.count() == 10
 

@@ -209,7 +209,7 @@ def test_a_termination_as_the_dashboard_opens_leaves_the_terminal_as_it_was(
 
 FAULTY = """
 from sage_tui.cli import main
-from sage_tui.dashboard.widgets.line_pane import LinePane
+from sage_tui.dashboard.log.line_pane import LinePane
 
 def fail(self):
     raise ZeroDivisionError("a fault of ours")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from support.graphs import Pipeline, Recorder, run
 
-from sage_runtime.engine import runtime as runtime_module
-from sage_runtime.engine.callmeters import CALL_EVENTS
-from sage_runtime.engine.lanes import Bell, Lane
-from sage_runtime.engine.loops import Loop, filter_loop, map_loop, sink_loop
-from sage_runtime.engine.routes import Send
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.call_metrics import CALL_EVENTS
+from sage_runtime.engine.threads import engine as runtime_module
+from sage_runtime.engine.threads.channels import Channel, Wakeup
+from sage_runtime.engine.threads.engine import ThreadEngine
+from sage_runtime.engine.threads.loops import Loop, filter_loop, map_loop, sink_loop
+from sage_runtime.engine.threads.routes import Send
 from sage_runtime.events import LeftOut, OperatorStats, PipelineFinished, PipelineSubmitted, ServiceCall
 
 RECORDS = 1000
@@ -111,10 +111,10 @@ def test_a_record_leaves_nothing_in_memory(loop: Loop, most_steps: int) -> None:
 
 
 def test_a_batch_changes_hands_without_a_lock_while_nobody_sleeps() -> None:
-    lane = Lane("edge", Bell(), 1)
+    channel = Channel("edge", Wakeup(), 1)
     with Calls() as calls:
-        lane.records.extend([7] * RECORDS)
-        taken = lane.take(RECORDS)
+        channel.records.extend([7] * RECORDS)
+        taken = channel.take(RECORDS)
     assert len(taken) == RECORDS
     assert not {"acquire", "release", "__enter__", "ring"} & calls.names.keys()
     assert calls.names.total() <= 6
@@ -153,7 +153,7 @@ def test_calls_above_the_rate_are_counted_and_not_told() -> None:
     make.makes = True  # type: ignore[attr-defined]
     pipeline.service("echo", lambda context: Echo())
     pipeline.add("sink", make, pipeline.values(range(calls)))
-    runtime = Runtime(recorder, clock=lambda: 0.0)
+    runtime = ThreadEngine(recorder, clock=lambda: 0.0)
     job = runtime.submit(pipeline.graph())
     assert job.wait(20)
     assert runtime.wait(20)

@@ -13,7 +13,7 @@ import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
 
 from sage_runtime.engine.failures import FULL, MOST_GROUPS, Failures, traceback_text
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Event, Failure, LeftOut, OperatorStats, PipelineFinished
 
 
@@ -235,7 +235,7 @@ def test_a_constructor_s_error_comes_out_of_submit_and_nothing_is_left_running()
     pipeline = Pipeline()
     pipeline.service("svc", lambda context: Service())
     pipeline.add("sink", per_replica(make), pipeline.values([1]), name="bad")
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     with pytest.raises(LookupError, match="no such model"):
         runtime.submit(pipeline.graph())
     assert runtime.wait(5)
@@ -249,7 +249,7 @@ def test_a_function_without_the_needed_method_is_named() -> None:
     pipeline = Pipeline()
     pipeline.add("comap", Function(lambda x: x), [pipeline.values([], "a"), pipeline.values([], "b")], name="both")
     with pytest.raises(ValueError, match="no method 'map0', which operator 'both' needs"):
-        Runtime().submit(pipeline.graph())
+        ThreadEngine().submit(pipeline.graph())
 
 
 def test_a_close_that_raises_is_recorded() -> None:
@@ -349,7 +349,7 @@ def test_a_constructor_s_error_keeps_its_own_cause() -> None:
     pipeline = Pipeline()
     pipeline.add("sink", per_replica(make), pipeline.values([1]))
     with pytest.raises(ValueError, match="outer") as raised:
-        Runtime().submit(pipeline.graph())
+        ThreadEngine().submit(pipeline.graph())
     assert isinstance(raised.value.__cause__, KeyError)
 
 

@@ -1,4 +1,4 @@
-"""Records flow: full lanes hold their producers, loops come to rest, and many threads are no trouble."""
+"""Records flow: full channels hold their producers, loops come to rest, and many threads are no trouble."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from support.graphs import Function, Pipeline, Recorder, run
 
-from sage_runtime.engine import feedback
-from sage_runtime.engine.lanes import MAX_CAPACITY, MIN_CAPACITY, Bell, Lane
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads import feedback
+from sage_runtime.engine.threads.channels import MAX_CAPACITY, MIN_CAPACITY, Channel, Wakeup
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Notice, OperatorStats
 
 SOON = 10.0
@@ -32,7 +32,7 @@ def test_a_slow_sink_holds_back_the_source() -> None:
     mapped = pipeline.add("map", Function(lambda x: x), numbers)
     kept = pipeline.add("filter", Function(lambda x: True), mapped)
     pipeline.add("sink", Function(lambda x: go.wait(SOON)), kept, name="slow")
-    job = Runtime(recorder).submit(pipeline.graph())
+    job = ThreadEngine(recorder).submit(pipeline.graph())
 
     def blocked(events: list[Any]) -> bool:
         return any(isinstance(e, OperatorStats) and e.operator == "numbers" and e.blocked > 0.99 for e in events)
@@ -41,7 +41,7 @@ def test_a_slow_sink_holds_back_the_source() -> None:
     assert given <= 3 * 2 * MAX_CAPACITY
     waiting = [stats for stats in recorder.of(OperatorStats) if stats.operator == "slow"][-1]
     assert waiting.queue <= 2 * waiting.queue_capacity
-    assert waiting.queue_capacity == MIN_CAPACITY, "a slow consumer has a short lane"
+    assert waiting.queue_capacity == MIN_CAPACITY, "a slow consumer has a short channel"
     go.set()
     job.stop()
 
@@ -129,7 +129,7 @@ def test_a_loop_that_grows_is_told(monkeypatch: Any) -> None:
     )
     again = pipeline.add("flatmap", Function(lambda x: [1] * 500), body, name="again")
     pipeline.connect(again, body, feedback=True)
-    job = Runtime(recorder).submit(pipeline.graph())
+    job = ThreadEngine(recorder).submit(pipeline.graph())
     recorder.wait_for(lambda events: any(isinstance(event, Notice) for event in events))
     go.set()
     assert job.wait(SOON)
@@ -170,79 +170,79 @@ def test_threads_are_daemons_named_after_operator_and_replica() -> None:
     assert sorted(names) == [("Print_0_worker", True), ("Print_1_worker", True)]
 
 
-# --- lanes -----------------------------------------------------------------------------------------------------------
+# --- channels --------------------------------------------------------------------------------------------------------
 
 
 def test_a_lane_blocks_its_producer_until_there_is_room() -> None:
-    lane = Lane("e", Bell(), 1)
-    lane.records.extend(range(MIN_CAPACITY))
+    channel = Channel("e", Wakeup(), 1)
+    channel.records.extend(range(MIN_CAPACITY))
     entered = threading.Event()
 
     def produce() -> None:
-        lane.wait_for_room(lambda: False)
+        channel.wait_for_room(lambda: False)
         entered.set()
 
     thread = threading.Thread(target=produce)
     thread.start()
-    assert lane.take(MIN_CAPACITY) == list(range(MIN_CAPACITY))
+    assert channel.take(MIN_CAPACITY) == list(range(MIN_CAPACITY))
     assert entered.wait(SOON)
     thread.join()
 
 
 def test_a_lane_that_is_abandoned_never_blocks() -> None:
-    lane = Lane("e", Bell(), 1)
-    lane.records.extend(range(1000))
-    lane.abandon()
-    assert lane.records == []
-    lane.records.extend(range(1000))
-    lane.wait_for_room(lambda: False)
+    channel = Channel("e", Wakeup(), 1)
+    channel.records.extend(range(1000))
+    channel.abandon()
+    assert channel.records == []
+    channel.records.extend(range(1000))
+    channel.wait_for_room(lambda: False)
 
 
 def test_a_lane_grows_with_its_consumer_s_batches_at_once_and_shrinks_late() -> None:
-    lane = Lane("e", Bell(), 1)
-    lane.fit(1000)
-    assert lane.capacity == 2048
-    lane.fit(400)
-    assert lane.capacity == 2048
-    lane.fit(200)
-    assert lane.capacity == 512
-    lane.fit(1)
-    assert lane.capacity == MIN_CAPACITY
-    lane.fit(10**9)
-    assert lane.capacity == MAX_CAPACITY
+    channel = Channel("e", Wakeup(), 1)
+    channel.fit(1000)
+    assert channel.capacity == 2048
+    channel.fit(400)
+    assert channel.capacity == 2048
+    channel.fit(200)
+    assert channel.capacity == 512
+    channel.fit(1)
+    assert channel.capacity == MIN_CAPACITY
+    channel.fit(10**9)
+    assert channel.capacity == MAX_CAPACITY
 
 
 def test_a_bell_that_rings_before_the_sleep_is_not_lost() -> None:
-    bell = Bell()
+    wakeup = Wakeup()
     ready = threading.Event()
-    bell.wait(lambda: True)
+    wakeup.wait(lambda: True)
 
-    def ring() -> None:
+    def notify() -> None:
         ready.set()
-        bell.ring()
+        wakeup.notify()
 
-    threading.Timer(0.01, ring).start()
-    bell.wait(ready.is_set)
+    threading.Timer(0.01, notify).start()
+    wakeup.wait(ready.is_set)
     assert ready.is_set()
-    bell.wait(lambda: False, timeout=0.01)
+    wakeup.wait(lambda: False, timeout=0.01)
 
 
 def test_many_rings_and_sleeps_lose_nothing() -> None:
-    bell = Bell()
-    lane = Lane("e", bell, 1, feedback=True)
+    wakeup = Wakeup()
+    channel = Channel("e", wakeup, 1, feedback=True)
     count = 20_000
 
     def produce() -> None:
         for number in range(count):
-            lane.records.append(number)
-            if bell.waiters:
-                bell.ring()
+            channel.records.append(number)
+            if wakeup.waiters:
+                wakeup.notify()
 
     thread = threading.Thread(target=produce)
     thread.start()
     taken: list[int] = []
     while len(taken) < count:
-        bell.wait(lambda: bool(lane.records))
-        taken += lane.take(7)
+        wakeup.wait(lambda: bool(channel.records))
+        taken += channel.take(7)
     thread.join()
     assert taken == list(range(count))

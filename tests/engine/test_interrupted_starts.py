@@ -11,10 +11,11 @@ from types import FrameType
 import pytest
 from support.graphs import Collected, Pipeline, Recorder
 
-from sage_runtime.engine import job, replica, runtime
 from sage_runtime.engine.errors import ReplacedThreadsError
-from sage_runtime.engine.job import Job
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads import engine as runtime
+from sage_runtime.engine.threads import job, replica
+from sage_runtime.engine.threads.engine import ThreadEngine
+from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import PipelineFinished, PipelineSubmitted
 from sage_runtime.graph import Graph
 
@@ -73,7 +74,7 @@ def test_wherever_a_submit_is_interrupted_the_job_ends(
     break_off = Job._break_off
     for number in itertools.count(1):
         recorder = Recorder()
-        one = Runtime(recorder)
+        one = ThreadEngine(recorder)
         interrupting = Interrupting({number, *(number + more for more in further)})
 
         def interrupted_again(
@@ -98,7 +99,7 @@ def test_a_job_for_which_the_system_has_no_threads_fails_and_ends(monkeypatch: p
         raise RuntimeError("can't start new thread")
 
     recorder = Recorder()
-    one = Runtime(recorder)
+    one = ThreadEngine(recorder)
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(RuntimeError, match="can't start new thread"):
         one.submit(graph())
@@ -112,7 +113,7 @@ def test_nothing_begins_where_threads_would_be_no_threads_and_it_is_said_what_to
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recorder = Recorder()
-    one = Runtime(recorder)
+    one = ThreadEngine(recorder)
     monkeypatch.setattr(threading, "get_ident", lambda: 1)
     with pytest.raises(ReplacedThreadsError, match="thread=False"):
         one.submit(graph())

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.graphs import Function, Pipeline, Recorder, per_replica, run
 
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Record, ServiceCall, Trace
 
 SOON = 10.0
@@ -21,7 +21,7 @@ def three_steps() -> tuple[Pipeline, Any]:
 
 def test_only_inspected_operators_show_records_a_few_a_second() -> None:
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     runtime.inspect(["test/double"])
     pipeline, out = three_steps()
     assert runtime.submit(pipeline.graph()).wait(SOON)
@@ -37,7 +37,7 @@ def test_only_inspected_operators_show_records_a_few_a_second() -> None:
 
 def test_sources_show_what_they_give_and_sinks_what_they_get() -> None:
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     runtime.inspect(["test/numbers", "test/end"])
     pipeline, _ = three_steps()
     assert runtime.submit(pipeline.graph()).wait(SOON)
@@ -46,7 +46,7 @@ def test_sources_show_what_they_give_and_sinks_what_they_get() -> None:
 
 def test_an_inspection_may_begin_and_end_while_the_pipeline_runs() -> None:
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     numbers = iter(range(10**9))
     pipeline = Pipeline()
     source = pipeline.add("source", Function(lambda: next(numbers)), name="s", delay=0.001)
@@ -62,7 +62,7 @@ def test_an_inspection_may_begin_and_end_while_the_pipeline_runs() -> None:
 
 def test_keyed_records_are_shown_without_their_keys() -> None:
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     runtime.inspect(["test/k", "test/m"])
     pipeline = Pipeline()
     keyed = pipeline.add("keyby", Function(lambda x: "key"), pipeline.values([7]), name="k")
@@ -80,7 +80,7 @@ def test_a_followed_record_tells_its_way_through_every_operator() -> None:
         return Function(lambda word: context.call_service["lookup"].get(word))
 
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     runtime.pause()
     pipeline = Pipeline()
     pipeline.service("lookup", lambda context: Lookup())
@@ -116,7 +116,7 @@ def test_a_step_that_raises_tells_what() -> None:
         raise ValueError(f"not {number}\nnever")
 
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     runtime.pause()
     pipeline = Pipeline()
     numbers = pipeline.values([7], "numbers")
@@ -133,7 +133,7 @@ def test_a_step_that_raises_tells_what() -> None:
 
 def test_a_followed_record_is_seen_on_every_branch_and_round_every_loop() -> None:
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     runtime.pause()
     pipeline = Pipeline()
     numbers = pipeline.values([2, 5], "numbers")
@@ -166,7 +166,7 @@ def test_following_ends_by_itself_and_user_code_never_meets_a_wrapper() -> None:
         return value
 
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     gate = threading.Event()
 
     def numbers() -> Any:
@@ -187,7 +187,7 @@ def test_following_ends_by_itself_and_user_code_never_meets_a_wrapper() -> None:
 
 
 def test_an_operator_that_nobody_knows_is_not_followed() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     pipeline, _ = three_steps()
     job = runtime.submit(pipeline.graph())
     runtime.follow("test/end", 1)

@@ -14,8 +14,8 @@ import pytest
 from support.graphs import Pipeline, Recorder, per_replica
 
 from sage_runtime.engine.errors import LostThreadError
-from sage_runtime.engine.replica import Replica
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
+from sage_runtime.engine.threads.replica import Replica
 from sage_runtime.events import Failure, PipelineFinished
 
 SOON = 10.0
@@ -48,7 +48,7 @@ class TestAHookThatRaises:
         pipeline = Pipeline()
         pipeline.sink(pipeline.add("map", lambda value: value, pipeline.values(range(10)), name="lost"))
         with hook_of_new_threads(install, "lost"):
-            job = Runtime(recorder).submit(pipeline.graph())
+            job = ThreadEngine(recorder).submit(pipeline.graph())
             assert job.wait(SOON)
         assert job.status == "failed"
         assert reasons(recorder) == {"the thread of operator lost_0 has ended; stderr may say why"}
@@ -59,7 +59,7 @@ class TestAHookThatRaises:
         pipeline = Pipeline()
         pipeline.sink(pipeline.values(range(10)))
         with hook_of_new_threads(install, ""):
-            runtime = Runtime(recorder)
+            runtime = ThreadEngine(recorder)
             job = runtime.submit(pipeline.graph())
             assert runtime.wait(SOON)
         assert job.status == "failed"
@@ -70,7 +70,7 @@ class TestAHookThatRaises:
         pipeline = Pipeline()
         pipeline.service("lost", lambda context: object())
         pipeline.sink(pipeline.values(range(10)))
-        runtime = Runtime(recorder)
+        runtime = ThreadEngine(recorder)
         with (
             hook_of_new_threads(install, "service_lost"),
             pytest.raises(LostThreadError, match="service lost has ended"),
@@ -95,7 +95,7 @@ def test_an_exception_that_is_thrown_into_an_idle_thread_fails_the_job() -> None
 
     pipeline = Pipeline()
     pipeline.add("sink", per_replica(note), pipeline.add("source", source))
-    job = Runtime(recorder).submit(pipeline.graph())
+    job = ThreadEngine(recorder).submit(pipeline.graph())
     sink = next(replica for replica in job.replicas if replica.spec.kind == "sink")
     assert sink.thread.ident is not None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(sink.thread.ident), ctypes.py_object(ZeroDivisionError))
@@ -126,7 +126,7 @@ def test_a_service_that_an_exception_is_thrown_into_fails_the_job_and_keeps_nobo
     pipeline = Pipeline()
     pipeline.service("killed", lambda context: Killed())
     pipeline.add("sink", per_replica(ask), pipeline.values(range(10)))
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(pipeline.graph())
     assert job.wait(SOON)
     assert job.status == "failed"
@@ -145,7 +145,7 @@ def test_a_thread_too_many_fails_the_submit_and_ends_those_that_were_started(mon
     recorder = Recorder()
     pipeline = Pipeline()
     pipeline.sink(pipeline.values(range(10)))
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     with pytest.raises(RuntimeError, match="can't start new thread"):
         runtime.submit(pipeline.graph())
     assert runtime.wait(SOON)

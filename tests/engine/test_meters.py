@@ -23,7 +23,7 @@ from sage_runtime.engine.meters import (
     merged,
     shares_of,
 )
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import OperatorStats, ServiceStats
 
 durations = st.lists(st.floats(1e-8, 1e4), min_size=1, max_size=50)
@@ -96,7 +96,7 @@ def test_an_operator_inside_a_long_execute_is_busy_and_its_queue_is_seen() -> No
 
     pipeline = Pipeline()
     pipeline.add("sink", Function(slow), pipeline.values(range(9)), name="slow")
-    job = Runtime(recorder).submit(pipeline.graph())
+    job = ThreadEngine(recorder).submit(pipeline.graph())
     assert inside.wait(5)
 
     def seen(events: list[Any]) -> bool:
@@ -123,7 +123,7 @@ def test_counters_are_fresh_when_a_fast_operator_turns_slow_in_the_middle_of_a_b
 
     pipeline = Pipeline()
     pipeline.add("sink", Function(suddenly_slow), pipeline.values(range(fast + 20)), name="sink")
-    job = Runtime(recorder).submit(pipeline.graph())
+    job = ThreadEngine(recorder).submit(pipeline.graph())
     assert stuck.acquire(timeout=10)
 
     def counted(least: int) -> Any:
@@ -176,7 +176,7 @@ def test_stats_are_published_only_when_something_changed() -> None:
         go.wait(10)
 
     pipeline.sink(pipeline.add("batch", Function(wait), none_ends=True, name="busy"), name="other")
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(pipeline.graph())
     assert busy.wait(5)
     for _ in range(5):
@@ -189,7 +189,7 @@ def test_stats_are_published_only_when_something_changed() -> None:
 
 
 def test_stats_say_how_long_the_interval_was_that_they_speak_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sage_runtime.engine.runtime.SAMPLE_SECONDS", 1000.0)  # readings are made here alone
+    monkeypatch.setattr("sage_runtime.engine.threads.engine.SAMPLE_SECONDS", 1000.0)  # readings are made here alone
     now = 100.0
     recorder, step = Recorder(), threading.Semaphore(0)
     values = iter(range(3))
@@ -204,7 +204,7 @@ def test_stats_say_how_long_the_interval_was_that_they_speak_of(monkeypatch: pyt
 
     asking = calling(lambda context, value: context.call_service["store"].execute(value))
     pipeline.add("sink", asking, source, name="ask")
-    job = Runtime(recorder, clock=lambda: now).submit(pipeline.graph())
+    job = ThreadEngine(recorder, clock=lambda: now).submit(pipeline.graph())
 
     def read(time: float, records: int) -> None:
         nonlocal now

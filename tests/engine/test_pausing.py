@@ -7,7 +7,7 @@ from typing import Any
 
 from support.graphs import Collected, Function, Pipeline, Recorder
 
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import OperatorStats
 
 SOON = 5.0
@@ -36,7 +36,7 @@ def counting() -> Function:
 
 
 def test_a_run_that_starts_paused_gives_nothing_until_it_is_stepped() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     runtime.pause()
     pipeline = Pipeline()
     out = Noticed()
@@ -52,7 +52,7 @@ def test_a_run_that_starts_paused_gives_nothing_until_it_is_stepped() -> None:
 
 
 def test_a_value_that_a_source_returns_while_paused_is_held_and_not_lost() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     asked, answer = threading.Event(), threading.Event()
     values = iter([1, 2, None])
 
@@ -77,7 +77,7 @@ def test_a_value_that_a_source_returns_while_paused_is_held_and_not_lost() -> No
 
 
 def test_a_step_of_one_source_leaves_the_others_held() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     runtime.pause()
     pipeline = Pipeline()
     out = Noticed()
@@ -94,7 +94,7 @@ def test_a_step_of_one_source_leaves_the_others_held() -> None:
 
 
 def test_while_paused_a_feedback_edge_holds_its_records_and_a_step_lets_one_go() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     pipeline = Pipeline()
     out = Noticed()
     source = pipeline.values([3])
@@ -114,7 +114,7 @@ def test_while_paused_a_feedback_edge_holds_its_records_and_a_step_lets_one_go()
 
 def test_paused_time_is_neither_idle_nor_blocked() -> None:
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     pipeline = Pipeline()
     pipeline.sink(pipeline.add("source", counting(), name="numbers"), name="end")
     job = runtime.submit(pipeline.graph())
@@ -132,7 +132,7 @@ def test_paused_time_is_neither_idle_nor_blocked() -> None:
 
 
 def test_closing_the_sources_while_paused_delivers_what_was_held() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     asked, answer = threading.Event(), threading.Event()
 
     def execute() -> int:
@@ -153,7 +153,7 @@ def test_closing_the_sources_while_paused_delivers_what_was_held() -> None:
 
 
 def test_a_stop_while_paused_ends_at_once() -> None:
-    runtime = Runtime()
+    runtime = ThreadEngine()
     runtime.pause()
     pipeline = Pipeline()
     out = Noticed()

@@ -12,8 +12,8 @@ from support.graphs import Recorder
 from support.random_graphs import Built, Outcome, Plan, build, emitted, model, operator_id, plans
 from support.random_rules import Item
 
-from sage_runtime.engine.job import Job
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
+from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Failure, LeftOut, Notice, OperatorStats, PipelineFinished, ServiceCall, ServiceStats
 
 SOON = 60.0
@@ -93,7 +93,7 @@ def assert_ended_well(job: Job, plan: Plan, built: Built, recorder: Recorder, st
 def test_every_sink_gets_and_every_meter_counts_what_the_model_says(plan: Plan) -> None:
     recorder = Recorder()
     built = build(plan)
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(built.graph)
     assert runtime.wait(SOON)
     assert_ended_well(job, plan, built, recorder, "finished")
@@ -105,7 +105,7 @@ def test_every_sink_gets_and_every_meter_counts_what_the_model_says(plan: Plan) 
 def test_pipelines_side_by_side_have_nothing_to_do_with_one_another(many: list[Plan]) -> None:
     recorder = Recorder()
     all_built = [build(plan) for plan in many]
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     jobs = [runtime.submit(built.graph) for built in all_built]
     assert runtime.wait(SOON)
     assert len({job.id for job in jobs}) == len(many)
@@ -119,7 +119,7 @@ def test_pipelines_side_by_side_have_nothing_to_do_with_one_another(many: list[P
 def test_in_the_third_era_the_first_failure_ends_the_job(plan: Plan) -> None:
     recorder = Recorder()
     built = build(plan)
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(built.graph)
     assert runtime.wait(SOON)
     outcome = model(plan, built.graph, emitted(plan))
@@ -134,7 +134,7 @@ def test_in_the_third_era_the_first_failure_ends_the_job(plan: Plan) -> None:
         assert_as_the_model(job, built, outcome, recorder)
 
 
-STEERING: dict[str, Callable[[Runtime, int], None]] = {
+STEERING: dict[str, Callable[[ThreadEngine, int], None]] = {
     "pause": lambda runtime, _: runtime.pause(),
     "resume": lambda runtime, _: runtime.resume(),
     "step": lambda runtime, _: runtime.step(),
@@ -158,7 +158,7 @@ def test_pausing_stepping_following_and_looking_change_nothing(
 ) -> None:
     recorder = Recorder()
     built = build(plan)
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     if steering and steering[0][2]:
         runtime.pause()
     job = runtime.submit(built.graph)
@@ -182,7 +182,7 @@ def wait_until_given(job: Job, built: Built, count: int) -> None:
 def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()
     built = build(plan)
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(built.graph)
     wait_until_given(job, built, moment)
     if paused:
@@ -200,7 +200,7 @@ def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: i
 def test_a_stop_at_any_moment_ends_every_thread_and_invents_nothing(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()
     built = build(plan)
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(built.graph)
     wait_until_given(job, built, moment)
     if paused:

@@ -12,7 +12,7 @@ import pytest
 from support.graphs import Collected, Pipeline, Recorder, run
 from support.services import Echo, Waiting, calling, with_service
 
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Failure, Notice, ServiceCall, ServiceStats
 
 SOON = 5.0
@@ -342,7 +342,7 @@ def _stop_by_many(asynchronous: bool) -> None:
     pipeline = Pipeline()
     pipeline.service("svc", lambda context: Counting())
     pipeline.add("sink", calling(call), pipeline.values(range(1_000_000)), parallelism=4)
-    job = Runtime(recorder := Recorder()).submit(pipeline.graph())
+    job = ThreadEngine(recorder := Recorder()).submit(pipeline.graph())
     for _ in range(20):
         assert enough.acquire(timeout=SOON)
     with ThreadPoolExecutor(4) as pool:

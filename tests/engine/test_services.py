@@ -11,8 +11,8 @@ import pytest
 from support.graphs import Function, Pipeline, Recorder, per_replica, run
 from support.services import Echo, Waiting, calling, with_service
 
-from sage_runtime.engine.callmeters import CALL_PREVIEW
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.call_metrics import CALL_PREVIEW
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Failure, LeftOut, OperatorStats, PipelineSubmitted, ServiceCall, ServiceStats
 
 SOON = 5.0
@@ -179,7 +179,7 @@ def test_asynchronous_calls_that_nobody_waits_for_are_executed_before_the_servic
     done: list[int] = []
     first = threading.Event()
 
-    class Later:
+    class DelayedActions:
         def note(self, number: int) -> None:
             first.wait(SOON)
             done.append(number)
@@ -192,7 +192,7 @@ def test_asynchronous_calls_that_nobody_waits_for_are_executed_before_the_servic
             first.set()
 
     pipeline = Pipeline()
-    pipeline.service("svc", lambda context: Later())
+    pipeline.service("svc", lambda context: DelayedActions())
     called = pipeline.add("map", calling(lambda c, v: c.call_service_async["svc"].note(v)), pipeline.values(range(9)))
     pipeline.add("sink", Release(), called)
     run(pipeline)
@@ -209,7 +209,7 @@ def test_each_job_has_services_of_its_own() -> None:
         def __init__(self, context: Any) -> None:
             made.append(context.pipeline)
 
-    runtime = Runtime()
+    runtime = ThreadEngine()
     for _ in range(2):
         pipeline = Pipeline("env")
         pipeline.service("own", Own)
@@ -238,7 +238,7 @@ def test_time_inside_calls_is_waiting_not_busy() -> None:
     pipeline.service("svc", lambda context: service)
     call = calling(lambda context, value: context.call_service["svc"].wait())
     pipeline.add("sink", call, pipeline.values([1]), name="caller")
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(pipeline.graph())
 
     def waits(events: list[Any]) -> bool:

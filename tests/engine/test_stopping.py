@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
 
-from sage_runtime.engine import job as job_module
-from sage_runtime.engine.job import Job
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads import job as job_module
+from sage_runtime.engine.threads.engine import ThreadEngine
+from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Failure, Notice, OperatorStats, PipelineFinished
 
 SOON = 5.0
@@ -53,7 +53,7 @@ def stuck() -> Iterator[Stuck]:
 
 
 def started(pipeline: Pipeline, recorder: Recorder | None = None) -> Job:
-    return Runtime(recorder).submit(pipeline.graph())
+    return ThreadEngine(recorder).submit(pipeline.graph())
 
 
 def test_draining_delivers_everything_that_a_source_gave() -> None:
@@ -179,7 +179,7 @@ def test_stopping_the_run_wakes_every_call_and_later_submits_do_nothing() -> Non
     pipeline.service("slow", lambda context: Slow())
     pipeline.add("sink", per_replica(make), pipeline.values(range(8)), parallelism=4)
     recorder = Recorder()
-    runtime = Runtime(recorder)
+    runtime = ThreadEngine(recorder)
     job = runtime.submit(pipeline.graph())
     assert inside.wait(SOON)
     runtime.stop()
@@ -215,7 +215,7 @@ def test_a_service_that_is_long_in_its_setup_does_not_hold_up_a_stop(stuck: Stuc
     pipeline = Pipeline()
     pipeline.service("model", lambda context: Slow())
     pipeline.sink(pipeline.values([1]))
-    runtime = Runtime()
+    runtime = ThreadEngine()
     submit = threading.Thread(target=runtime.submit, args=[pipeline.graph()])
     submit.start()
     assert stuck.inside.wait(SOON)
@@ -226,7 +226,7 @@ def test_a_service_that_is_long_in_its_setup_does_not_hold_up_a_stop(stuck: Stuc
 
 
 def test_one_job_s_stop_leaves_the_others_alone() -> None:
-    runtime = Runtime(recorder := Recorder())
+    runtime = ThreadEngine(recorder := Recorder())
     sources = [Endless(), Endless()]
     jobs = []
     for source in sources:
@@ -307,7 +307,7 @@ def test_an_interrupt_while_a_service_is_made_stops_the_job(stuck: Stuck) -> Non
 
     pipeline = Pipeline()
     pipeline.service("model", lambda context: Slow())
-    runtime = Runtime()
+    runtime = ThreadEngine()
     with pytest.raises(KeyboardInterrupt):
         runtime.submit(pipeline.graph())
     assert runtime.wait(SOON)

@@ -25,8 +25,8 @@ from sage_runtime.events import (
 )
 from sage_tui.journal import open_recording
 from sage_tui.session import Session, SessionOptions
+from sage_tui.session.process.worker_process import WorkerProcess
 from sage_tui.session.run import without_arguments
-from sage_tui.session.worker import Worker
 from sage_tui.state.run_state import RunState
 
 PIPELINE = """
@@ -188,19 +188,19 @@ def test_a_worker_killed_from_outside_is_told_by_the_signals_name(begin: Begin, 
 def test_a_worker_that_is_killed_before_the_script_begins(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    start, send = Worker.start, Worker.send
+    start, send = WorkerProcess.start, WorkerProcess.send
 
-    def start_and_kill(*arguments: object, **options: object) -> Worker:
+    def start_and_kill(*arguments: object, **options: object) -> WorkerProcess:
         worker = start(*arguments, **options)  # type: ignore[arg-type]
         worker.signal(signal.SIGKILL)
         return worker
 
-    def kill_and_send(worker: Worker, command: object) -> None:
+    def kill_and_send(worker: WorkerProcess, command: object) -> None:
         worker.signal(signal.SIGKILL)
         send(worker, command)  # type: ignore[arg-type]
 
     if when == "as it gets the start":
-        monkeypatch.setattr(Worker, "send", kill_and_send)
+        monkeypatch.setattr(WorkerProcess, "send", kill_and_send)
     else:
-        monkeypatch.setattr(Worker, "start", start_and_kill)
+        monkeypatch.setattr(WorkerProcess, "start", start_and_kill)
     was_killed(begin("nowhere"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import sage_runtime
-from sage_tui.session.ending import Ending, crash_place, first_crash
+from sage_tui.session.run_finalizer import Ending, crash_place, first_crash
 
 RUNTIME = Path(sage_runtime.__file__).parent
 STACKS = f"""Fatal Python error: Segmentation fault

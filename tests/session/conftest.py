@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.heard import QUICK, STUB, Heard
 
-import sage_tui.session.spawn as spawn_module
-from sage_runtime.launch import WorkerConfig, encode_config
+import sage_tui.session.process.spawn as spawn_module
+from sage_runtime.worker.launch import WorkerConfig, encode_config
 from sage_tui.session import Session, SessionOptions
 
 Started = tuple[Session, Heard]

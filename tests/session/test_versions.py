@@ -9,8 +9,8 @@ import pytest
 from support.heard import Heard, wait_for
 
 from sage_tui.session import Session
-from sage_tui.session import versions as versions_module
-from sage_tui.session.versions import FileChange, Versions
+from sage_tui.session.reload import versions as versions_module
+from sage_tui.session.reload.versions import FileChange, Versions
 
 Start = Callable[..., tuple[Session, Heard]]
 

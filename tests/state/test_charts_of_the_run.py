@@ -19,7 +19,7 @@ from sage_runtime.events import (
     bucket_of,
     replace,
 )
-from sage_tui.state.latency import of_buckets
+from sage_tui.state.quantiles import of_buckets
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sage_runtime.events import Latency, bucket_of
-from sage_tui.state.latency import latency_from_json, latency_to_json, mean, merge, of_buckets, quantile, since
+from sage_tui.state.quantiles import latency_from_json, latency_to_json, mean, merge, of_buckets, quantile, since
 
 durations = st.lists(st.floats(1e-6, 100), min_size=1, max_size=50)
 

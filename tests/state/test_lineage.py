@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from sage_runtime.events import EdgeInfo, Trace
-from sage_tui.state.lineage import MOST_STEPS, way
+from sage_tui.state.trace_tree import MOST_STEPS, way
 
 
 def step(operator: str, before: str | None, *after: str, t: float = 0.0) -> Trace:

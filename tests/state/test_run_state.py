@@ -29,7 +29,7 @@ from sage_runtime.events import (
 )
 from sage_tui.journal.lines import CHANNELS, line_count
 from sage_tui.state import RunState, StateError
-from sage_tui.state.failures import MOST_GROUPS, OTHER
+from sage_tui.state.failure_log import MOST_GROUPS, OTHER
 from sage_tui.state.run_state import MOST_ENDED, MOST_NOTICES
 
 # --- phases and the end ----------------------------------------------------------------------------------------------

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sage_tui.state.clock import LONGEST, RunClock
-from sage_tui.state.meter import Meter
+from sage_tui.state.rates import RateMeter
+from sage_tui.state.run_clock import LONGEST, RunClock
 from sage_tui.state.series import BEHIND, Past, Series, Track
 
 # --- meters ----------------------------------------------------------------------------------------------------------
 
 
-def steady(per_second: int, until: float) -> Meter:
+def steady(per_second: int, until: float) -> RateMeter:
     """A meter that has seen a steady rate in ten samples a second."""
-    meter = Meter()
+    meter = RateMeter()
     for i in range(int(until * 10) + 1):
         meter.add(i / 10, i * per_second // 10)
     return meter
@@ -55,9 +55,9 @@ def test_what_comes_after_a_silence_has_not_been_under_way_all_the_time() -> Non
     assert meter.rate(61.0) == pytest.approx(30)
 
 
-def slowly(per_second: int, interval: float, count: int) -> Meter:
+def slowly(per_second: int, interval: float, count: int) -> RateMeter:
     """A meter that is read seldom, as those of large pipelines are."""
-    meter = Meter()
+    meter = RateMeter()
     for i in range(count + 1):
         meter.add(i * interval, int(i * interval) * per_second, interval)
     return meter
@@ -80,9 +80,9 @@ def test_after_a_silence_only_the_last_interval_tells_of_what_came() -> None:
 
 
 def test_how_far_readings_lie_apart_survives_a_snapshot_and_may_be_missing_in_one() -> None:
-    meter = Meter.from_json(json.loads(json.dumps(slowly(100, 5.0, 4).to_json())))
+    meter = RateMeter.from_json(json.loads(json.dumps(slowly(100, 5.0, 4).to_json())))
     assert meter.rate(24.0) == pytest.approx(100)
-    old = Meter.from_json([[0.0, 0], [1.0, 100]])
+    old = RateMeter.from_json([[0.0, 0], [1.0, 100]])
     assert old.rate(1.4) == pytest.approx(100)
     assert old.rate(24.0) == 0.0
 
@@ -103,7 +103,7 @@ def test_samples_at_the_same_time_add_up() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 1000)), max_size=40), st.floats(0, 300))
 def test_rates_are_finite_and_never_negative_and_gains_add_up(steps: list[tuple[float, int]], now: float) -> None:
-    meter, time, total, gains = Meter(), 0.0, 0, 0
+    meter, time, total, gains = RateMeter(), 0.0, 0, 0
     meter.add(0.0, 0)
     for wait, more in steps:
         time, total = time + wait, total + more

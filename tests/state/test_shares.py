@@ -6,25 +6,25 @@ import json
 
 import pytest
 
-from sage_tui.state.shares import Shares
+from sage_tui.state.shares import ShareHistory
 
 
-def shares_of(*samples: tuple[float, float]) -> Shares:
+def shares_of(*samples: tuple[float, float]) -> ShareHistory:
     """Samples of one share: the end of each interval, and the share of it."""
-    shares = Shares()
+    shares = ShareHistory()
     for time, share in samples:
         shares.add(time, 0.0, (share,))
     return shares
 
 
-def mean(shares: Shares, now: float) -> float:
+def mean(shares: ShareHistory, now: float) -> float:
     found = shares.mean(now)
     assert found is not None
     return found[1][0]
 
 
 def test_before_anything_is_known_there_is_none() -> None:
-    assert Shares().mean(1.0) is None
+    assert ShareHistory().mean(1.0) is None
 
 
 def test_an_operator_that_works_every_other_interval_is_half_busy() -> None:
@@ -54,7 +54,7 @@ def test_stats_speak_of_their_whole_interval() -> None:
 
 
 def test_only_the_time_that_was_not_paused_counts() -> None:
-    shares = Shares()
+    shares = ShareHistory()
     for n in range(1, 21):
         shares.add(n / 10, 0.0 if n <= 10 else 0.9, (0.2 if n <= 10 else 1.0,))
     paused, (busy,) = shares.mean(2.0) or (0.0, (0.0,))
@@ -67,7 +67,7 @@ def test_only_the_time_that_was_not_paused_counts() -> None:
 
 def test_it_survives_a_snapshot() -> None:
     shares = shares_of((0.1, 0.2), (0.2, 0.9), (0.3, 0.4))
-    again = Shares.from_json(json.loads(json.dumps(shares.to_json())))
+    again = ShareHistory.from_json(json.loads(json.dumps(shares.to_json())))
     assert again.mean(0.35) == shares.mean(0.35)
 
 
@@ -76,4 +76,4 @@ def test_it_survives_a_snapshot() -> None:
 )
 def test_a_damaged_snapshot_is_refused(damaged: list[object]) -> None:
     with pytest.raises((TypeError, ValueError)):
-        Shares.from_json(damaged)
+        ShareHistory.from_json(damaged)

@@ -153,7 +153,7 @@ def worker_of(script: Path) -> int:
 
 
 def _is_worker(pid: int) -> bool:
-    return any("sage_runtime.worker" in command for at, command in _command_lines() if at == pid)
+    return any("sage_runtime.worker.main" in command for at, command in _command_lines() if at == pid)
 
 
 def nothing_left(script: Path) -> None:

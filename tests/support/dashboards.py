@@ -13,8 +13,8 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from sage_tui.dashboard.app import SageApp
-from sage_tui.dashboard.screens.main import MainScreen
-from sage_tui.dashboard.widgets.lines import LineList
+from sage_tui.dashboard.log.line_list import LineList
+from sage_tui.dashboard.screens.main_screen import MainScreen
 
 
 @dataclass

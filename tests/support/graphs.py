@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from sage_runtime.engine.job import Job
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
+from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Event
 from sage_runtime.graph import EdgeSpec, Graph, OperatorSpec, Partition, ServiceSpec
 
@@ -119,7 +119,7 @@ def per_replica(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def run(pipeline: Pipeline, publisher: Recorder | None = None, *, seconds: float = 20.0) -> Job:
     """Run a pipeline to its end."""
-    runtime = Runtime(publisher)
+    runtime = ThreadEngine(publisher)
     job = runtime.submit(pipeline.graph())
     assert job.wait(seconds), "the job did not end"
     assert runtime.wait(seconds)

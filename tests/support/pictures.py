@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from sage_tui.dashboard.app import SageApp
-from sage_tui.dashboard.widgets.lines import LineList
-from sage_tui.dashboard.widgets.service_calls import ServiceCallsPane
+from sage_tui.dashboard.log.line_list import LineList
+from sage_tui.dashboard.widgets.service_call_pane import ServiceCallsPane
 
 
 def taken(

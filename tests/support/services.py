@@ -8,7 +8,7 @@ from typing import Any
 
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
 
-from sage_runtime.engine.job import Job
+from sage_runtime.engine.threads.job import Job
 
 SOON = 5.0
 

@@ -23,9 +23,9 @@ from sage_runtime.events import (
     ServiceCall,
     replace,
 )
+from sage_tui.journal.line_query import LineQuery
 from sage_tui.journal.lines import Line, lines_of
-from sage_tui.journal.wanted import Wanted
-from sage_tui.session.versions import FileChange
+from sage_tui.session.reload.versions import FileChange
 from sage_tui.state.series import Span
 from sage_tui.state.views import (
     Bottleneck,
@@ -67,7 +67,7 @@ class FakeLines:
         self.reads.append((start, stop))
         return self.lines[max(start, self.dropped) : stop]
 
-    def pick(self, start: int, stop: int, wanted: Wanted) -> list[int]:
+    def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
         return wanted.pick(self.read(start, stop))
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from support.showing import NOON, FakeSession, edge, operator, run_view, service, session_view
 
 from sage_runtime.events import Failure, Latency, Record, ReplicaStats, ServiceCall, bucket_of, replace
-from sage_tui.session.versions import FileChange
-from sage_tui.state.latency import of_buckets
+from sage_tui.session.reload.versions import FileChange
+from sage_tui.state.quantiles import of_buckets
 from sage_tui.state.series import Span
-from sage_tui.state.services import method_key
+from sage_tui.state.service_state import method_key
 from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
 
 CALLERS = ("Retriever", "Reranker", "MemoryWriter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sage_tui.state.layout import Edge, PipelineTopology, Service, Topology
+from sage_tui.state.layout import Edge, PipelineTopology, ServiceNode, Topology
 
 
 def pipeline(
@@ -19,7 +19,7 @@ def pipeline(
         service, _, callers = word.partition("<")
         known = [caller for caller in callers.split(",") if caller]
         calling = tuple(caller for caller in known if caller not in names)
-        hung.append(Service(service, service, tuple(caller for caller in known if caller in names), calling))
+        hung.append(ServiceNode(service, service, tuple(caller for caller in known if caller in names), calling))
     return PipelineTopology(
         id=name,
         name=name,

@@ -26,7 +26,7 @@ from sage_runtime.events import (
     decode,
     encode_command,
 )
-from sage_runtime.launch import WorkerConfig, command_line
+from sage_runtime.worker.launch import WorkerConfig, command_line
 
 PYTHON = os.environ.get("SAGE_TUI_TEST_PYTHON", sys.executable)
 """The workers' Python: another version to test them there."""

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sage_runtime.engine.bus import EventBus, pipe_writer
-from sage_runtime.engine.encoder import Origin, cut_text
 from sage_runtime.events import MAX_TEXT, Flush, Hello, Message, Notice, Output, decode, encode
-from sage_runtime.lines import LineAssembler
+from sage_runtime.worker.encoder import Origin, cut_text
+from sage_runtime.worker.event_bus import EventBus, pipe_writer
+from sage_runtime.worker.stdio.line_assembler import LineAssembler
 
 TIMEOUT = 30.0
 OUT = Origin("stdout", None, None)

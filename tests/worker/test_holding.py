@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from sage_runtime.engine.bus import EventBus
-from sage_runtime.engine.encoder import Origin
-from sage_runtime.lines import LineAssembler
+from sage_runtime.worker.encoder import Origin
+from sage_runtime.worker.event_bus import EventBus
+from sage_runtime.worker.stdio.line_assembler import LineAssembler
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 14), reason="`with` was safe by itself")
 

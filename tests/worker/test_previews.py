@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sage_runtime import asking
 from sage_runtime.attribution import SCRIPT, Source, attributed, bequeath, current_source, set_source
-from sage_runtime.preview import exception_message, full_preview, preview, preview_arguments
+from sage_runtime.safe_repr import timed_call as asking
+from sage_runtime.safe_repr.preview import exception_message, full_preview, preview, preview_arguments
 
 
 @dataclasses.dataclass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sage_runtime.captured_stream import Streams
-from sage_runtime.engine.encoder import Origin
-from sage_runtime.engine.heldback import HeldBack, Unfinished
+from sage_runtime.worker.encoder import Origin
+from sage_runtime.worker.pending_output import PendingOutput, Unfinished
+from sage_runtime.worker.stdio.captured_stream import Streams
 
 LONG_AGO = 0.0
 
@@ -60,7 +60,7 @@ class OneThread:
 
 
 def test_half_a_line_is_not_sent_while_its_thread_is_writing() -> None:
-    held_back, line = HeldBack(), HalfALine(written=True)
+    held_back, line = PendingOutput(), HalfALine(written=True)
     held_back.add_line(line)
     again = held_back.look(None)
     assert not line.sent
@@ -72,7 +72,7 @@ def test_half_a_line_is_not_sent_while_its_thread_is_writing() -> None:
 
 
 def test_what_is_written_already_is_fetched_before_half_a_line_is_sent() -> None:
-    held_back, line = HeldBack(), HalfALine(written=False)
+    held_back, line = PendingOutput(), HalfALine(written=False)
     writer = Writer(line)  # held weakly by those who ask it
     held_back.add_writer(writer)
     held_back.look(None)  # asks the writers; they are asked seldom

@@ -8,7 +8,7 @@ import signal
 import pytest
 from support.workers import Run, Scripts, plain
 
-from sage_runtime.events import Log, Output, PipelineFinished, Wrote
+from sage_runtime.events import FilesWritten, Log, Output, PipelineFinished
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_the_files_that_a_script_writes_are_told_once_each(scripts: Scripts) -> 
         descriptor = os.open("low.txt", os.O_WRONLY | os.O_CREAT)
         open(descriptor, "w").close()
         """)
-    files = [os.path.basename(file) for message in run.of(Wrote) for file in message.files]  # noqa: PTH119
+    files = [os.path.basename(file) for message in run.of(FilesWritten) for file in message.files]  # noqa: PTH119
     assert files == ["written.txt", "renamed.txt", "low.txt"]
 
 

@@ -10,13 +10,13 @@ from support.workers import Scripts
 from sage_runtime.events import (
     Input,
     InputRequested,
-    Nudge,
     Output,
     Pause,
     PipelineFinished,
     Resume,
     RunStateChanged,
     Stop,
+    WakeMainThread,
 )
 
 WAITS = {
@@ -61,7 +61,7 @@ def test_an_interrupt_that_the_main_thread_has_slept_through_is_noticed(scripts:
     """)
     run.wait_for_output("ready\n")
     run.process.send_signal(signal.SIGINT)
-    run.send(Nudge())
+    run.send(WakeMainThread())
     assert run.end().status == 130
     assert "KeyboardInterrupt" in run.stderr
 
@@ -69,7 +69,7 @@ def test_an_interrupt_that_the_main_thread_has_slept_through_is_noticed(scripts:
 def test_a_nudge_without_an_interrupt_changes_nothing(scripts: Scripts) -> None:
     run = scripts.start("import time; print('ready'); time.sleep(0.3); print(input())", ask_input=True)
     run.wait_for_output("ready\n")
-    run.send(Nudge())
+    run.send(WakeMainThread())
     run.wait_for(InputRequested)
     run.send(Input(line="on"))
     assert (run.end().status, run.stdout) == (0, "ready\non\n")

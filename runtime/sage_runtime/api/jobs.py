@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from sage_runtime.api.environment import BaseEnvironment
-    from sage_runtime.engine.job import Job
+    from sage_runtime.engine.threads.job import Job
 
 _STATUS = {"running": "running", "finished": "stopped", "stopped": "stopped", "failed": "failed"}
 """SAGE calls a job that has ended by itself stopped."""

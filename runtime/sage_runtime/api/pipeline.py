@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sage_runtime.api.console import attach_console
 from sage_runtime.api.construction import create_function
 from sage_runtime.api.eras import Era
+from sage_runtime.api.idle_sources import IdleSourcePolicy
 from sage_runtime.api.location import callable_location, class_location
-from sage_runtime.api.patience import Patience
 from sage_runtime.api.recovery import Recovering, recovery_attempts
 from sage_runtime.api.transformations import (
     BaseTransformation,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sage_runtime.engine.context import OperatorContext, ServiceContext
 
 
-def build_graph(env: BaseEnvironment, patience: Patience | None = None) -> Graph:
-    """The graph of all that was built on the environment; `patience` may end its sources.
+def build_graph(env: BaseEnvironment, idle_policy: IdleSourcePolicy | None = None) -> Graph:
+    """The graph of all that was built on the environment; `idle_policy` may end its sources.
 
     Raises:
         GraphError: a future stream is read but was never filled, or the graph does not hold together.
@@ -36,13 +36,13 @@ def build_graph(env: BaseEnvironment, patience: Patience | None = None) -> Graph
     return Graph(
         name=env.name,
         era=env.era.number,
-        operators=tuple(_operator(step, env, patience) for step in steps),
+        operators=tuple(_operator(step, env, idle_policy) for step in steps),
         edges=tuple(_edges(steps)),
         services=tuple(_service(name, factory, env) for name, factory in env.service_factories.items()),
     )
 
 
-def _operator(step: BaseTransformation, env: BaseEnvironment, patience: Patience | None) -> OperatorSpec:
+def _operator(step: BaseTransformation, env: BaseEnvironment, idle_policy: IdleSourcePolicy | None) -> OperatorSpec:
     assert step.kind != "future"
     if step.callable is None:
         file, line = class_location(step.function_class)
@@ -58,20 +58,22 @@ def _operator(step: BaseTransformation, env: BaseEnvironment, patience: Patience
         file=file,
         line=line,
     )
-    return _source(spec, step, env.era, patience) if isinstance(step, SourceTransformation) else spec
+    return _source(spec, step, env.era, idle_policy) if isinstance(step, SourceTransformation) else spec
 
 
-def _source(spec: OperatorSpec, step: SourceTransformation, era: Era, patience: Patience | None) -> OperatorSpec:
+def _source(
+    spec: OperatorSpec, step: SourceTransformation, era: Era, idle_policy: IdleSourcePolicy | None
+) -> OperatorSpec:
     """The spec of a source, with its pace and its end."""
     if step.values is not None:
         spec = replace(spec, class_name=type(step.values).__name__, values=step.values)
     if step.delay is not None:
         if era.longest_tick is not None:
             spec = replace(spec, delay=min(step.delay, era.longest_tick))
-        elif patience is None:
+        elif idle_policy is None:
             spec = replace(spec, idle_delay=step.delay)
-    if patience is not None:
-        spec = replace(spec, when_idle=patience.answer)
+    if idle_policy is not None:
+        spec = replace(spec, when_idle=idle_policy.answer)
     return replace(spec, none_ends=step.kind == "batch", stop_iteration_ends=True)
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import threading
 
-from sage_runtime.engine.runtime import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 
 _lock = threading.Lock()
-_current: Runtime | None = None
+_current: ThreadEngine | None = None
 
 
-def current() -> Runtime:
+def current() -> ThreadEngine:
     """The runtime of this process; the first call without one set makes one that publishes nowhere."""
     global _current
     with _lock:
         if _current is None:
-            _current = Runtime()
+            _current = ThreadEngine()
         return _current
 
 
-def set_current(runtime: Runtime | None) -> None:
+def set_current(runtime: ThreadEngine | None) -> None:
     """Make a runtime the one of this process."""
     global _current
     with _lock:

@@ -16,10 +16,10 @@ from types import (
     WrapperDescriptorType,
 )
 
-from sage_runtime.asking import ask_in_time
 from sage_runtime.events import Event, Failure, LeftOut
-from sage_runtime.preview import exception_message
-from sage_runtime.raised import arguments, beneath, in_class, name_of, trace_of
+from sage_runtime.safe_repr.exception_info import arguments, beneath, in_class, name_of, trace_of
+from sage_runtime.safe_repr.preview import exception_message
+from sage_runtime.safe_repr.timed_call import ask_in_time
 
 FULL = 100
 """Failures of a group that become events; later ones are counted."""

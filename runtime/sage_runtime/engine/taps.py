@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sage_runtime.engine.routes import Appender, Send
+from sage_runtime.engine.threads.routes import Appender, Send
 from sage_runtime.events import Event, Record
-from sage_runtime.preview import full_preview
+from sage_runtime.safe_repr.preview import full_preview
 
 PREVIEWS = 5
 """Previews a second at each port of an inspected operator."""
@@ -71,7 +71,7 @@ class Tap:
 class Follower:
     """Which records of a job are followed. Sources ask for traces; every thread counts traced entries in and out.
 
-    `active` is true while a traced entry is in a lane or in a replica's hands: only then do replicas look for them.
+    `active` is true while a traced entry is in a channel or in a replica's hands: only then do replicas look for them.
     """
 
     _ids = itertools.count(1)
@@ -107,7 +107,7 @@ class Follower:
         return bool(self._wanted) and (source in self._wanted or None in self._wanted)
 
     def enter(self, copies: int) -> None:
-        """A traced entry is about to be put into so many lanes."""
+        """A traced entry is about to be put into so many channels."""
         with self._lock:
             self._alive += copies
             self.active = True
@@ -124,9 +124,9 @@ def copying(send: Send, results: list[Any]) -> Send:
 
     def append(result: Any) -> None:
         results.append(result)
-        send.lane.append(result)
+        send.channel.append(result)
         if send.waiters:
-            send.ring()
+            send.notify()
 
     return Send(Appender(append), send.room)
 
@@ -138,8 +138,8 @@ def tracing(send: Send, results: list[Any], wrap: Callable[[Any], Any]) -> Send:
         if len(results) < FOLLOWED_RESULTS:
             results.append(result)
             result = wrap(result)
-        send.lane.append(result)
+        send.channel.append(result)
         if send.waiters:
-            send.ring()
+            send.notify()
 
     return Send(Appender(append), send.room)

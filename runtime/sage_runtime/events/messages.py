@@ -31,7 +31,7 @@ class Modules(Frozen):
     files: tuple[str, ...]
 
 
-class Wrote(Frozen):
+class FilesWritten(Frozen):
     """Files that the script has opened for writing: a change of these is the run's own doing."""
 
     type: ClassVar[str] = "wrote"
@@ -63,7 +63,7 @@ class Stop(Command):
     command: ClassVar[str] = "stop"
 
 
-class Nudge(Command):
+class WakeMainThread(Command):
     """The worker was sent SIGINT: see that its main thread, which may just be falling asleep, takes notice."""
 
     command: ClassVar[str] = "nudge"
@@ -118,15 +118,15 @@ class Ack(Command):
 
 
 COMMANDS: Mapping[str, type[Command]] = {
-    cls.command: cls for cls in (Start, Stop, Nudge, Pause, Resume, Step, Inspect, Follow, Input, Ack)
+    cls.command: cls for cls in (Start, Stop, WakeMainThread, Pause, Resume, Step, Inspect, Follow, Input, Ack)
 }
-MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[Wrote] | type[Goodbye]] = {
+MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[FilesWritten] | type[Goodbye]] = {
     Flush.type: Flush,
     Hello.type: Hello,
     Modules.type: Modules,
-    Wrote.type: Wrote,
+    FilesWritten.type: FilesWritten,
     Goodbye.type: Goodbye,
 }
 
-Message = Event | Flush | Hello | Modules | Wrote | Goodbye
+Message = Event | Flush | Hello | Modules | FilesWritten | Goodbye
 """What a worker's event pipe carries."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from textual.strip import Strip
 
+from sage_tui.dashboard.base.strips import PaintedRow, Span, crop, spans_width
 from sage_tui.dashboard.cause import cause_of
-from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
 from sage_tui.state import format as fmt
 from sage_tui.state.bottleneck import slowest_operator, time_needed
 from sage_tui.state.views import RunView, SessionView

@@ -6,7 +6,7 @@ from textual import events
 from textual.screen import Screen
 from textual.strip import Strip
 
-from sage_tui.dashboard.paint import PaintedRow, Span, crop, spans_width
+from sage_tui.dashboard.base.strips import PaintedRow, Span, crop, spans_width
 from sage_tui.state import format as fmt
 
 _ALWAYS = ("help", "quit")

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from rich.cells import cell_len
 
-from sage_tui.dashboard.paint import Span, crop, span, spans_width
-from sage_tui.dashboard.widgets.load import STATES, load, load_span
+from sage_tui.dashboard.base.load import STATES, load, load_span
+from sage_tui.dashboard.base.strips import Span, crop, span, spans_width
 from sage_tui.state import format as fmt
 from sage_tui.state.layout import GraphLayout, GraphNode
 from sage_tui.state.views import Bottleneck, OperatorView, PipelineView, RunView, ServiceView

@@ -9,16 +9,16 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sage_runtime.events import ReplicaStats
-from sage_tui.dashboard.histogram import histogram_lines
-from sage_tui.dashboard.paint import PaintedRow, Span, crop, span
-from sage_tui.dashboard.widgets.load import load_look, load_span, state_span
-from sage_tui.dashboard.widgets.pane import Pane
-from sage_tui.dashboard.widgets.table import Column, Table
+from sage_tui.dashboard.base.load import load_look, load_span, state_span
+from sage_tui.dashboard.base.pane import Pane
+from sage_tui.dashboard.base.strips import PaintedRow, Span, crop, span
+from sage_tui.dashboard.base.table import Column, Table
+from sage_tui.dashboard.charts.histogram import histogram_lines
 from sage_tui.state import format as fmt
 from sage_tui.state.views import OperatorView
 
 
-class Facts(PaintedRow, can_focus=True):
+class OperatorMetrics(PaintedRow, can_focus=True):
     """Totals, shares of time and latency of an operator, in a few lines."""
 
     def __init__(self) -> None:
@@ -35,14 +35,14 @@ class Facts(PaintedRow, can_focus=True):
         width = self.size.width
         if self._operator is None:
             return self.centred("not in this run", width) if y == 0 else self.blank(width)
-        lines = fact_lines(self._operator, width)
+        lines = metric_lines(self._operator, width)
         more = histogram_lines(self._operator.latency, width, self.size.height - len(lines) - 1)
         lines += [[], *more] if more else []
         return self.strip(crop(lines[y], 0, width), width) if y < len(lines) else self.blank(width)
 
 
-def fact_lines(operator: OperatorView, width: int) -> list[list[Span]]:
-    """The lines of `Facts`."""
+def metric_lines(operator: OperatorView, width: int) -> list[list[Span]]:
+    """The lines of `OperatorMetrics`."""
     latency = operator.latency
     bar = max(8, min(40, width - 24))
     shares = (
@@ -106,7 +106,7 @@ REPLICA_COLUMNS: tuple[Column[ReplicaStats], ...] = (
 )
 
 
-class FactsPane(Pane):
+class OperatorMetricsPane(Pane):
     """The facts in a frame."""
 
     pane = "operator"
@@ -115,7 +115,7 @@ class FactsPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.facts = Facts()
+        self.facts = OperatorMetrics()
 
     def compose(self) -> ComposeResult:
         yield self.facts

@@ -13,16 +13,16 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from sage_runtime.events import Record
-from sage_tui.dashboard.as_json import record_json
-from sage_tui.dashboard.paint import Span
-from sage_tui.dashboard.present import LogPresenter, OutputPresenter
-from sage_tui.dashboard.runs import RunLinesFinder
+from sage_tui.dashboard.base.pane import Pane
+from sage_tui.dashboard.base.strips import Span
+from sage_tui.dashboard.base.text import Text
+from sage_tui.dashboard.log.as_json import record_json
+from sage_tui.dashboard.log.formatters import LogFormatter, OutputFormatter
+from sage_tui.dashboard.log.run_lines import RunLinesFinder
+from sage_tui.dashboard.log.scoped_lines import ScopedLines, lines_of_source
+from sage_tui.dashboard.log.source_colours import SourceColours
 from sage_tui.dashboard.source_text import source_of
-from sage_tui.dashboard.sources import SourceColours
-from sage_tui.dashboard.widgets.failures import FailuresPane, failures_of
-from sage_tui.dashboard.widgets.pane import Pane
-from sage_tui.dashboard.widgets.scoped import ScopedLines, lines_of_source
-from sage_tui.dashboard.widgets.text import Text
+from sage_tui.dashboard.widgets.failure_pane import FailuresPane, failures_of
 from sage_tui.state import format as fmt
 from sage_tui.state.views import OperatorView, SessionView
 
@@ -127,7 +127,7 @@ class OperatorOutput(ScopedLines):
     empty = "This operator has printed nothing"
 
     def __init__(self, pipeline: str, operator: str, colours: SourceColours, finder: RunLinesFinder) -> None:
-        super().__init__(OutputPresenter(colours), finder, lines_of_source(pipeline, operator))
+        super().__init__(OutputFormatter(colours), finder, lines_of_source(pipeline, operator))
 
 
 class OperatorLog(ScopedLines):
@@ -140,7 +140,7 @@ class OperatorLog(ScopedLines):
     empty = "This operator has logged nothing"
 
     def __init__(self, pipeline: str, operator: str, colours: SourceColours, finder: RunLinesFinder) -> None:
-        super().__init__(LogPresenter(colours), finder, lines_of_source(pipeline, operator))
+        super().__init__(LogFormatter(colours), finder, lines_of_source(pipeline, operator))
 
 
 class OperatorFailures(FailuresPane):

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widget import Widget
 
-from sage_tui.dashboard.baselines import NOTHING, Changes, change_of, change_spans
-from sage_tui.dashboard.paint import Span
-from sage_tui.dashboard.sources import SourceColours
-from sage_tui.dashboard.widgets.pane import Pane
-from sage_tui.dashboard.widgets.table import Column, Table
+from sage_tui.dashboard.base.pane import Pane
+from sage_tui.dashboard.base.strips import Span
+from sage_tui.dashboard.base.table import Column, Table
+from sage_tui.dashboard.compare.baselines import NOTHING, Changes, change_of, change_spans
+from sage_tui.dashboard.log.source_colours import SourceColours
 from sage_tui.state import format as fmt
 from sage_tui.state.comparison import NO_CHANGE
 from sage_tui.state.views import MethodView, ServiceView
@@ -141,7 +141,7 @@ def method_rows(service: ServiceView) -> list[tuple[str, MethodView]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class CallerRow:
     """Who calls a service, how often, and what share of all calls that is."""
 
     name: str
@@ -159,19 +159,19 @@ class CallersPane(Pane):
     def __init__(self, colours: SourceColours) -> None:
         super().__init__()
         self._colours = colours
-        columns: tuple[Column[Caller], ...] = (
+        columns: tuple[Column[CallerRow], ...] = (
             Column("caller", 10, self._who, align="left", grow=True, most=20),
             Column("share of calls", 8, self._bar, align="left", grow=True, most=40, rank=2),
             Column("", 5, lambda c, w: Span(fmt.percent(c.share)), rank=1),
             Column("calls", 7, lambda c, w: _number(c.calls)),
         )
-        self.table: Table[Caller] = Table(columns, "Nobody has called it yet")
-        self._callers: tuple[tuple[str, Caller], ...] = ()
+        self.table: Table[CallerRow] = Table(columns, "Nobody has called it yet")
+        self._callers: tuple[tuple[str, CallerRow], ...] = ()
 
-    def _who(self, caller: Caller, width: int) -> Span:
+    def _who(self, caller: CallerRow, width: int) -> Span:
         return Span(fmt.clean(caller.name), self._colours.look(caller.name))
 
-    def _bar(self, caller: Caller, width: int) -> list[Span]:
+    def _bar(self, caller: CallerRow, width: int) -> list[Span]:
         full = max(1, round(caller.share * width)) if caller.calls else 0
         return [Span("█" * full, self._colours.look(caller.name)), Span("·" * (width - full), "faint")]
 
@@ -197,9 +197,9 @@ class CallersPane(Pane):
         self.post_message(CallsWanted(caller=event.key))
 
 
-def callers_of(service: ServiceView) -> Sequence[Caller]:
+def callers_of(service: ServiceView) -> Sequence[CallerRow]:
     """Who calls a service."""
     counts = service.callers or {}
     total = max(1, sum(counts.values()))
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Caller(name or "script", calls, calls / total) for name, calls in most]
+    return [CallerRow(name or "script", calls, calls / total) for name, calls in most]

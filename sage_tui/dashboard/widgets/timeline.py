@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from sage_tui.dashboard.paint import PaintedRow, Span, spans_width
+from sage_tui.dashboard.base.strips import PaintedRow, Span, spans_width
 from sage_tui.state import format as fmt
 from sage_tui.state.replaying import ReplayView
 from sage_tui.state.views import SessionView

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from sage_tui.state.format import cell_len
 from sage_tui.state.graph.canvas import Canvas, Cell
-from sage_tui.state.graph.layers import Item, Layers, Spacing, layers, place
+from sage_tui.state.graph.layers import Item, Layers, LayerSpacing, layers, place
 from sage_tui.state.graph.picture import GraphLayout, GraphLine, GraphNode, Style, kinds_of
 from sage_tui.state.graph.routing import BELOW, Net, assign_tracks, bundle, share_rows
 from sage_tui.state.graph.service_rows import draw_services
@@ -26,13 +26,13 @@ class Measures:
     gap: int
     track: int
     """Columns from one track to the next."""
-    spacing: Spacing
+    spacing: LayerSpacing
 
 
 MEASURES: dict[Style, Measures] = {
-    "boxes": Measures(12, 22, 1, 5, 2, Spacing(1, 2, 1)),
-    "snug": Measures(12, 20, 1, 3, 1, Spacing(1, 2, 0)),
-    "tight": Measures(12, 18, 0, 3, 1, Spacing(1, 2, 0)),
+    "boxes": Measures(12, 22, 1, 5, 2, LayerSpacing(1, 2, 1)),
+    "snug": Measures(12, 20, 1, 3, 1, LayerSpacing(1, 2, 0)),
+    "tight": Measures(12, 18, 0, 3, 1, LayerSpacing(1, 2, 0)),
 }
 
 

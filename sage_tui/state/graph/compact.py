@@ -10,7 +10,7 @@ from itertools import count, product
 from sage_tui.state.format import cell_len
 from sage_tui.state.graph.canvas import Canvas, Cell
 from sage_tui.state.graph.picture import GraphLayout, GraphLine, GraphNode, NodeKind, kinds_of
-from sage_tui.state.graph.topology import Edge, PipelineTopology, Service, without_cycles
+from sage_tui.state.graph.topology import Edge, PipelineTopology, ServiceNode, without_cycles
 
 WIDEST_NAME = 24
 NUMBERS = 18
@@ -75,7 +75,7 @@ def draw_compact(pipeline: PipelineTopology) -> GraphLayout:
     return picture if drawn else replace(picture, calls_drawn=False)
 
 
-def _by_callers(services: Sequence[Service], rows: Mapping[str, int]) -> dict[tuple[str, ...], list[str]]:
+def _by_callers(services: Sequence[ServiceNode], rows: Mapping[str, int]) -> dict[tuple[str, ...], list[str]]:
     """Services that somebody calls, by their callers (rows' keys): those that are called by the same share a lane."""
     found: dict[tuple[str, ...], list[str]] = {}
     for service in services:

@@ -142,7 +142,7 @@ def _crossings(columns: list[list[Item]]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Spacing:
+class LayerSpacing:
     """Rows that a real item needs above and below the row of its lines, and rows left free between items and parts."""
 
     above: int
@@ -151,7 +151,7 @@ class Spacing:
     part_gap: int = 1
 
 
-def place(columns: Sequence[Sequence[Item]], spacing: Spacing) -> int:
+def place(columns: Sequence[Sequence[Item]], spacing: LayerSpacing) -> int:
     """Give the items of neighbouring columns their rows, so that lines are straight where they can be.
 
     Returns:
@@ -165,7 +165,7 @@ def place(columns: Sequence[Sequence[Item]], spacing: Spacing) -> int:
     return height
 
 
-def _place_part(columns: list[list[Item]], spacing: Spacing, top: int) -> int:
+def _place_part(columns: list[list[Item]], spacing: LayerSpacing, top: int) -> int:
     inside = {id(item) for column in columns for item in column}
     for column in columns:
         _stack(column, [0.0] * len(column), spacing)
@@ -187,7 +187,7 @@ def _middle(item: Item, neighbours: list[Item], inside: set[int]) -> float:
     return (rows[(len(rows) - 1) // 2] + rows[len(rows) // 2]) / 2
 
 
-def _stack(column: list[Item], wanted: Sequence[float], spacing: Spacing) -> None:
+def _stack(column: list[Item], wanted: Sequence[float], spacing: LayerSpacing) -> None:
     """Rows as near as possible to those wanted, in order and apart: isotonic regression by pooling neighbours."""
     offsets, offset = [], 0
     for i, item in enumerate(column):
@@ -208,7 +208,7 @@ def _stack(column: list[Item], wanted: Sequence[float], spacing: Spacing) -> Non
             index += 1
 
 
-def _apart(upper: Item, lower: Item, spacing: Spacing) -> int:
+def _apart(upper: Item, lower: Item, spacing: LayerSpacing) -> int:
     rows = 1 + (spacing.below if upper.real else 0) + (spacing.above if lower.real else 0)
     if upper.real and lower.real:
         rows += spacing.gap

@@ -8,7 +8,7 @@ from sage_tui.state.format import cell_len
 from sage_tui.state.graph.canvas import Canvas, Cell
 from sage_tui.state.graph.picture import GraphLine, GraphNode
 from sage_tui.state.graph.routing import share_rows
-from sage_tui.state.graph.topology import Service
+from sage_tui.state.graph.topology import ServiceNode
 
 NARROWEST, WIDEST = 20, 26
 """Cells that a service's name and numbers may take, its sign included."""
@@ -17,7 +17,7 @@ APART = 1
 
 
 def draw_services(
-    services: Sequence[Service], exits: Mapping[str, tuple[Cell, ...]], canvas: Canvas, top: int, width: int
+    services: Sequence[ServiceNode], exits: Mapping[str, tuple[Cell, ...]], canvas: Canvas, top: int, width: int
 ) -> tuple[list[GraphNode], list[GraphLine], int]:
     """Draw services below row `top`, within `width` columns if they fit.
 
@@ -75,7 +75,7 @@ def _span(columns: Sequence[int], x: int) -> tuple[int, int]:
     return min(*columns, x), max(*columns, x)
 
 
-def _columns(service: Service, exits: Mapping[str, tuple[Cell, ...]]) -> list[int]:
+def _columns(service: ServiceNode, exits: Mapping[str, tuple[Cell, ...]]) -> list[int]:
     """Where the lines to a service come down, the one to hang it below first: one straight from a box if there is."""
     ends = sorted((len(exits[caller]) > 1, exits[caller][-1][0]) for caller in service.callers if caller in exits)
     straight = [column for bent, column in ends if not bent] or [column for _, column in ends]
@@ -84,7 +84,7 @@ def _columns(service: Service, exits: Mapping[str, tuple[Cell, ...]]) -> list[in
 
 
 def _places(
-    services: Sequence[Service], columns: Mapping[str, Sequence[int]], width: int
+    services: Sequence[ServiceNode], columns: Mapping[str, Sequence[int]], width: int
 ) -> dict[str, tuple[int, int]]:
     """Column and room of each service: below its callers; those without any where there is room."""
     rooms = {service.key: min(max(NARROWEST, cell_len(service.name) + 2), WIDEST) for service in services}
@@ -117,7 +117,7 @@ def _first_room(places: Mapping[str, tuple[int, int]], room: int) -> int:
 
 
 def _calls_between(
-    services: Sequence[Service], places: Mapping[str, tuple[int, int]], canvas: Canvas, top: int
+    services: Sequence[ServiceNode], places: Mapping[str, tuple[int, int]], canvas: Canvas, top: int
 ) -> tuple[list[GraphLine], int]:
     """Lines below the services from those that call others; an arrow points up at the one that is called."""
     called = [(service, [key for key in service.calling_services if key in places]) for service in services]

@@ -20,7 +20,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceNode:
     """A service and who has called it so far, operators and services by key."""
 
     key: str
@@ -37,7 +37,7 @@ class PipelineTopology:
     name: str
     operators: tuple[tuple[str, str], ...]
     edges: tuple[Edge, ...] = ()
-    services: tuple[Service, ...] = ()
+    services: tuple[ServiceNode, ...] = ()
     kinds: tuple[str, ...] = ()
     """The kind of each operator, for the marks of the compact picture."""
 
@@ -109,7 +109,7 @@ def _pipeline(pipeline: PipelineView) -> PipelineTopology:
             if edge.source in keys and edge.target in keys
         ),
         services=tuple(
-            Service(
+            ServiceNode(
                 service.key,
                 clean(service.name),
                 tuple(operator.key for operator in pipeline.operators if service.name in operator.services),

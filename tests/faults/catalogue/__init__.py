@@ -35,7 +35,7 @@ THEMES: dict[str, tuple[Fault, ...]] = {
     "Streams of the command": surroundings.STREAMS,
     "Terminals and locales": surroundings.TERMINALS,
     "The machine": machine.FAULTS,
-    "Saves": reloads.FAULTS,
+    "ChangeListener": reloads.FAULTS,
     "Security": security.FAULTS,
 }
 

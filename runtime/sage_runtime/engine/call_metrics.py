@@ -1,0 +1,155 @@
+"""What the calls of one service add up to: totals and latencies by method and caller, and events of some of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sage_runtime.engine.meters import Histogram
+from sage_runtime.engine.threads.calls import Request
+from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
+from sage_runtime.safe_repr.exception_info import name_of
+from sage_runtime.safe_repr.preview import exception_message, preview, preview_arguments
+
+CALL_EVENTS = 500
+"""Calls a second of one service that become events; above that they are counted."""
+
+CALL_PREVIEW = 1_000
+"""Characters of a call's arguments, and of its result, that its event carries."""
+
+_MANY = 20_000
+"""Finished calls not yet added up at which the service's thread does it, should the sampler be late."""
+
+
+Finished = tuple[str, str, float | None, bool, bool]
+"""A call that is over: method, caller, seconds (None if it never began), whether it failed and whether it was shown."""
+
+
+class MethodMeter:
+    """Totals of one method."""
+
+    __slots__ = ("callers", "calls", "errors", "latency")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.errors = 0
+        self.latency = Histogram()
+        self.callers: dict[str, int] = {}
+
+
+class CallMetrics:
+    """The totals of one service. Any thread adds finished calls, one step each; the sampler adds them up.
+
+    `budget` is for how many calls there may be events until the sampler comes again; whoever uses it up decrements it.
+    """
+
+    def __init__(
+        self, pipeline: str, service: str, clock: Callable[[], float], publish: Callable[[Event], None]
+    ) -> None:
+        self.budget = float(CALL_EVENTS)
+        self._pipeline = pipeline
+        self._service = service
+        self._clock = clock
+        self._publish = publish
+        self._then = clock()
+        self._lock = threading.Lock()
+        self._finished: list[Finished] = []
+        self._methods: dict[str, MethodMeter] = {}
+        self._left_out = 0
+
+    def add(self, call: Finished) -> None:
+        """Count a call."""
+        self._finished.append(call)
+        if len(self._finished) >= _MANY:
+            with self._lock:
+                self._add_up()
+
+    def account(
+        self, request: Request, waited: float, duration: float | None, result: Any, error: BaseException | None
+    ) -> None:
+        """Count a call that is over (`duration` None: it never began), and publish it while there are not too many."""
+        owner = request.owner
+        shown = self.budget >= 1.0
+        self.add((request.named, owner.id, duration, error is not None, shown))
+        if shown:
+            self.budget -= 1.0
+            self._publish(
+                ServiceCall(
+                    id=request.id,
+                    parent=request.parent,
+                    pipeline=self._pipeline,
+                    service=self._service,
+                    method=request.named,
+                    caller=owner.id,
+                    replica=owner.replica,
+                    arguments=preview_arguments(request.args, request.kwargs, CALL_PREVIEW),
+                    result=preview(result, CALL_PREVIEW) if error is None else None,
+                    error=None if error is None else f"{name_of(error)}: {exception_message(error, 200)}",
+                    waited=waited,
+                    duration=duration or 0.0,
+                )
+            )
+
+    @property
+    def count(self) -> int:
+        """How many calls were added."""
+        with self._lock:
+            self._add_up()
+            return sum(method.calls for method in self._methods.values())
+
+    def stats(self, queued: Sequence[Request], running: Sequence[Request]) -> list[ServiceStats]:
+        """Totals by method; `queued` are the calls that have not begun, `running` is the one that is executed."""
+        waiting: dict[str, int] = {}
+        for request in queued:
+            waiting[request.named] = waiting.get(request.named, 0) + 1
+        with self._lock:
+            self._refill()
+            self._add_up()
+            current = [request.named for request in running[:1]]
+            return [
+                self._stats_of(method, waiting.get(method, 0), int(method in current))
+                for method in dict.fromkeys([*self._methods, *waiting, *current])
+            ]
+
+    def left_out(self) -> list[LeftOut]:
+        """The calls that did not become events since the last time."""
+        with self._lock:
+            self._add_up()
+            count, self._left_out = self._left_out, 0
+        if not count:
+            return []
+        return [LeftOut(what="service_call", pipeline=self._pipeline, source=self._service, count=count)]
+
+    def _refill(self) -> None:
+        now = self._clock()
+        self.budget = min(CALL_EVENTS, max(0.0, self.budget) + (now - self._then) * CALL_EVENTS)
+        self._then = now
+
+    def _add_up(self) -> None:
+        finished = self._finished[:]
+        del self._finished[: len(finished)]
+        for method, caller, duration, failed, shown in finished:
+            meter = self._methods.get(method)
+            if meter is None:
+                meter = self._methods[method] = MethodMeter()
+            meter.calls += 1
+            meter.errors += failed
+            if duration is not None:
+                meter.latency.add(duration)
+            meter.callers[caller] = meter.callers.get(caller, 0) + 1
+            self._left_out += not shown
+
+    def _stats_of(self, method: str, waiting: int, in_flight: int) -> ServiceStats:
+        meter = self._methods.get(method) or MethodMeter()
+        return ServiceStats(
+            pipeline=self._pipeline,
+            service=self._service,
+            method=method,
+            calls=meter.calls,
+            errors=meter.errors,
+            in_flight=in_flight,
+            waiting=waiting,
+            latency=meter.latency.latency(),
+            callers=dict(meter.callers),
+        )

@@ -1,0 +1,200 @@
+"""From a logical graph to services and replicas that are ready to start: contexts, functions, channels and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sage_runtime.attribution import attributed
+from sage_runtime.engine.context import OperatorContext, ServiceContext
+from sage_runtime.engine.meters import Meter
+from sage_runtime.engine.threads.caller import CallOwner
+from sage_runtime.engine.threads.calls import CallService
+from sage_runtime.engine.threads.channels import Channel, Wakeup
+from sage_runtime.engine.threads.consumer import ConsumerReplica, Port
+from sage_runtime.engine.threads.loops import (
+    Loop,
+    filter_loop,
+    flatmap_loop,
+    join_loop,
+    keyby_loop,
+    keyed_filter_loop,
+    keyed_map_loop,
+    keyed_sink_loop,
+    map_loop,
+    sink_loop,
+    without_keys,
+)
+from sage_runtime.engine.threads.replica import JobView, Replica, ReplicaParts
+from sage_runtime.engine.threads.routes import Outputs, Route
+from sage_runtime.engine.threads.services import Service
+from sage_runtime.engine.threads.source import SourceReplica
+from sage_runtime.engine.threads.wait_for_graph import WaitForGraph
+from sage_runtime.events import EdgeInfo, OperatorInfo, PipelineSubmitted, ServiceInfo
+from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec
+
+
+class ConstructionError(Exception):
+    """A user's constructor raised (the cause) while a replica of `operator` was made."""
+
+    def __init__(self, operator: str) -> None:
+        super().__init__(operator)
+        self.operator = operator
+
+
+def describe(pipeline: str, graph: Graph) -> PipelineSubmitted:
+    """The event that tells what a graph is."""
+    return PipelineSubmitted(
+        pipeline=pipeline,
+        name=graph.name,
+        era=graph.era,
+        operators=tuple(
+            OperatorInfo(o.id, o.name, o.kind, o.class_name, o.parallelism, o.file, o.line) for o in graph.operators
+        ),
+        edges=tuple(EdgeInfo(e.id, e.source, e.target, e.input, e.partition, e.feedback) for e in graph.edges),
+        services=tuple(ServiceInfo(s.name, s.class_name, s.file, s.line) for s in graph.services),
+    )
+
+
+def build_services(job: JobView, graph: Graph, folder: str, waits: WaitForGraph) -> dict[str, Service]:
+    """All services of a graph by name, with their contexts, none started."""
+    services = {
+        spec.name: Service(
+            spec,
+            job.id,
+            graph.era,
+            clock=job.clock,
+            publish=job.publish,
+            failures=job.failures,
+            crashed=job.crashed,
+            waits=waits,
+        )
+        for spec in graph.services
+    }
+    for service in services.values():
+        service.connect(
+            ServiceContext(
+                service=service.name,
+                pipeline=job.id,
+                env_name=graph.name,
+                env_base_dir=folder,
+                era=graph.era,
+                call_service=CallService(services, service.owner, graph.era),
+                call_service_async=CallService(services, service.owner, graph.era, asynchronous=True),
+            )
+        )
+    return services
+
+
+def build_replicas(job: JobView, graph: Graph, services: Mapping[str, Service], folder: str) -> list[Replica]:
+    """Make all replicas of a graph; user functions are constructed here, on the current thread, in the graph's order.
+
+    Raises:
+        ConstructionError: a function's constructor raised.
+        GraphError: a function lacks the method that its operator needs.
+    """
+    builder = _Builder(job, graph, services, folder)
+    return [builder.replica(spec, index) for spec in graph.operators for index in range(spec.parallelism)]
+
+
+class _Builder:
+    """Makes all channels, then replica by replica."""
+
+    def __init__(self, job: JobView, graph: Graph, services: Mapping[str, Service], folder: str) -> None:
+        self._job = job
+        self._graph = graph
+        self._services = services
+        self._folder = folder
+        self._specs = {spec.id: spec for spec in graph.operators}
+        self._keyed_in = {
+            name: any(edge.source in graph.keyed for edge in edges) for name, edges in graph.inputs.items()
+        }
+        self._wakeups = {spec.id: [Wakeup() for _ in range(spec.parallelism)] for spec in graph.operators}
+        self._channels = {edge.id: self._make_channels(edge) for edge in graph.edges}
+
+    def replica(self, spec: OperatorSpec, index: int) -> Replica:
+        """One replica, its user function constructed."""
+        job, graph = self._job, self._graph
+        meter = Meter(job.clock())
+        owner = CallOwner(spec.id, index, meter)
+        context = OperatorContext(
+            operator=spec.id,
+            pipeline=job.id,
+            env_name=graph.name,
+            env_base_dir=self._folder,
+            parallel_index=index,
+            parallelism=spec.parallelism,
+            call_service=CallService(self._services, owner, graph.era),
+            call_service_async=CallService(self._services, owner, graph.era, asynchronous=True),
+            era=graph.era,
+        )
+        routes = [self._route(edge) for edge in graph.outputs[spec.id]]
+        outputs = Outputs(routes, meter, job.clock, lambda: job.stopping, index)
+        parts = ReplicaParts(job, spec, context, meter, owner, outputs, self._wakeups[spec.id][index])
+        function: Any = self._construct(spec, context) if spec.values is None else None
+        if spec.is_source:
+            source = SourceReplica(parts, getattr(function, "execute", function))
+            source.close = _close_of(function)
+            return source
+        keyed_in = self._keyed_in[spec.id]
+        ports = tuple(
+            Port(self._channels[edge.id][index], make_loop(spec, function, context, edge.input, keyed_in, graph.era))
+            for edge in graph.inputs[spec.id]
+        )
+        replica = ConsumerReplica(parts, ports, keyed_in=keyed_in, keyed_out=spec.id in graph.keyed)
+        if spec.kind == "sink":
+            replica.close = _close_of(function)
+        return replica
+
+    def _construct(self, spec: OperatorSpec, context: OperatorContext) -> Any:
+        with attributed(self._job.id, spec.id):
+            try:
+                return spec.create(context)
+            except Exception as error:
+                raise ConstructionError(spec.id) from error
+
+    def _make_channels(self, edge: EdgeSpec) -> tuple[Channel, ...]:
+        producers = self._specs[edge.source].parallelism
+        return tuple(
+            Channel(edge.id, wakeup, producers, feedback=edge.feedback) for wakeup in self._wakeups[edge.target]
+        )
+
+    def _route(self, edge: EdgeSpec) -> Route:
+        keyed = edge.source in self._graph.keyed
+        return Route(self._channels[edge.id], edge.partition, keyed, keyless=not keyed and self._keyed_in[edge.target])
+
+
+def make_loop(spec: OperatorSpec, function: Any, context: OperatorContext, number: int, keyed: bool, era: int) -> Loop:
+    """The loop for the records of input `number`, which are `(key, value)` if `keyed`."""
+    if spec.kind == "comap":
+        execute = _method(spec, function, f"map{number}")
+        return keyed_map_loop(execute, context) if keyed else map_loop(execute)
+    execute = _method(spec, function, "execute")
+    match spec.kind:
+        case "map":
+            return keyed_map_loop(execute, context) if keyed else map_loop(execute)
+        case "filter":
+            return keyed_filter_loop(execute, context) if keyed else filter_loop(execute)
+        case "flatmap":
+            return flatmap_loop(function, execute, context, era, keyed)
+        case "keyby":
+            return without_keys(keyby_loop(execute)) if keyed else keyby_loop(execute)
+        case "join":
+            return join_loop(execute, context, number, era, keyed)
+        case "sink":
+            return keyed_sink_loop(execute, context) if keyed else sink_loop(execute)
+        case _:
+            raise GraphError(f"operator {spec.id!r} is of kind {spec.kind!r}, which has no inputs")
+
+
+def _method(spec: OperatorSpec, function: Any, name: str) -> Callable[..., Any]:
+    method = getattr(function, name, function if name == "execute" else None)
+    if not callable(method):
+        raise GraphError(f"{spec.class_name or spec.id} has no method {name!r}, which operator {spec.id!r} needs")
+    found: Callable[..., Any] = method
+    return found
+
+
+def _close_of(function: Any) -> Callable[[], object] | None:
+    close = getattr(function, "close", None)
+    return close if callable(close) else None

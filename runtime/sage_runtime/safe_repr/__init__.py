@@ -1,0 +1,1 @@
+"""Bounded, safe texts of a user's values and exceptions."""

@@ -1,0 +1,1 @@
+"""The worker process: runs the script and carries events and commands over two pipes."""

@@ -1,0 +1,187 @@
+"""Child processes of a script: what was printed before one starts comes before what it prints, and none of them holds
+or writes the worker's pipes.
+
+An audit hook sees every way to start a process before it happens; the bus is then flushed until the session has read
+it, so that the child's own bytes on the descriptors 1 and 2 come later. The same hook lets threads inherit their
+starter's source. A forked child goes on as plain Python: its `sys.stdout` writes to the descriptor. A child that
+`multiprocessing` spawns imports the script anew; a folder that is added to the `sys.path` of such children alone serves
+`sage` to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from sage_runtime.attribution import bequeath
+from sage_runtime.events import FilesWritten
+from sage_runtime.worker.stdio.capture import Capture
+
+FLUSH_SECONDS = 5.0
+"""How long a child waits for the session to read what was printed before it."""
+
+MOST_WRITTEN = 1000
+"""Files of which the session is told that the script writes them."""
+
+_STARTS = (
+    "subprocess.Popen",
+    "os.system",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.exec",
+    "os.spawn",
+    "pty.spawn",
+)
+_SPAWNERS = frozenset({"multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver"})
+_SERVED = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/served"  # noqa: PTH120 - pathlib takes milliseconds to import
+
+
+class Children:
+    """Watches over the processes that this one starts. One a worker; `descriptors` are the worker's pipes."""
+
+    def __init__(self, capture: Capture, descriptors: tuple[int, ...]) -> None:
+        self._capture = capture
+        self._bus = capture.bus
+        self._descriptors = descriptors
+        self._pid = os.getpid()
+        self._ours = True
+        self._spawning = False
+        self._written: set[str] = set()
+
+    @property
+    def in_child(self) -> bool:
+        """Whether this is a forked child of the worker."""
+        return not self._ours
+
+    def install(self) -> None:
+        """Watch from now on; there is no way back."""
+        if sys.version_info >= (3, 12):  # the threads that Python would warn of are ours
+            warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
+        sys.addaudithook(self._hook())
+        if sys.version_info < (3, 12):
+            _see_threads()
+        os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
+        os._exit = _flushed(os._exit, self)
+        os.abort = _flushed(os.abort, self)
+
+    def flush(self) -> None:
+        """Write what was published, before something that may end this process at once."""
+        if self._ours:
+            self._bus.finish_lines()
+            self._bus.flush(timeout=1.0)
+
+    def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
+        actions: dict[str, Callable[[tuple[Any, ...]], None]] = dict.fromkeys(_STARTS, self._before_child)
+        actions["_thread.start_new_thread"] = actions["_thread.start_joinable_thread"] = _inherit
+        actions["import"] = self._before_import
+        actions["builtins.input"] = self._before_input
+        actions["os.kill"] = self._before_kill
+        actions["open"] = self._before_open
+        actions["os.rename"] = self._before_rename
+        get = actions.get
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            action = get(event)
+            if action is not None:
+                action(arguments)
+
+        return hook
+
+    def _before_child(self, arguments: tuple[Any, ...]) -> None:
+        if self._ours:
+            self._capture.streams.finish_own()
+            self._bus.flush(acknowledged=True, timeout=FLUSH_SECONDS)
+
+    def _before_input(self, arguments: tuple[Any, ...]) -> None:
+        if self._ours:
+            self._capture.before_input(arguments[0] if arguments else "")
+
+    def _before_kill(self, arguments: tuple[Any, ...]) -> None:
+        if arguments[0] in (0, self._pid) and arguments[1]:
+            self.flush()
+
+    def _before_open(self, arguments: tuple[Any, ...]) -> None:
+        if type(arguments[2]) is int and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            self._writes(arguments[0])
+
+    def _before_rename(self, arguments: tuple[Any, ...]) -> None:
+        self._writes(arguments[1])
+
+    def _writes(self, path: Any) -> None:
+        """Tell the session, once for each file, that the script writes it: a change of it is the run's own doing."""
+        if not self._ours or len(self._written) >= MOST_WRITTEN:
+            return
+        try:
+            file = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - pathlib takes milliseconds to import
+        except (TypeError, ValueError, OSError):  # a descriptor; no name at all; a current folder that has gone
+            return
+        if file not in self._written and "/__pycache__/" not in file:
+            self._written.add(file)
+            self._bus.send(FilesWritten(files=(file,)))
+
+    def _before_import(self, arguments: tuple[Any, ...]) -> None:
+        if arguments[0] in _SPAWNERS and not self._spawning:
+            self._spawning = True
+            self._prepare_spawning()
+
+    def _prepare_spawning(self) -> None:
+        """`multiprocessing` is about to start its first child that does not share our memory."""
+        from multiprocessing import spawn
+
+        original = spawn.get_preparation_data
+
+        def get_preparation_data(name: str) -> dict[str, Any]:
+            self._before_child(())
+            data = original(name)
+            data["sys_path"] = [*data["sys_path"], _SERVED]
+            return data
+
+        spawn.get_preparation_data = get_preparation_data
+
+    def _before_fork(self) -> None:
+        if self._ours:
+            self._capture.streams.write_whole_again()
+
+    def _after_fork(self) -> None:
+        if not self._ours:
+            return
+        self._ours = False
+        self._bus.abandon()
+        self._capture.streams.release()
+        for descriptor in self._descriptors:
+            try:
+                os.close(descriptor)
+            except OSError:  # the script has closed it
+                pass
+
+
+def _see_threads() -> None:
+    """Python 3.11 has no audit event for a thread's start."""
+    start: Callable[..., int] = threading._start_new_thread  # type: ignore[attr-defined]
+
+    def inherit_and_start(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+        bequeath(function)
+        return start(function, arguments)
+
+    threading._start_new_thread = inherit_and_start  # type: ignore[attr-defined]
+
+
+def _inherit(arguments: tuple[Any, ...]) -> None:
+    bequeath(arguments[0])
+
+
+def _flushed(end: Callable[..., Any], children: Children) -> Callable[..., Any]:
+    """`os._exit` or `os.abort`, with what was printed before on its way."""
+
+    def flush_and_end(*arguments: Any) -> Any:
+        children.flush()
+        return end(*arguments)
+
+    flush_and_end.__name__ = flush_and_end.__qualname__ = end.__name__
+    flush_and_end.__doc__ = end.__doc__
+    return flush_and_end

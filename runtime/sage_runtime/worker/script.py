@@ -1,0 +1,185 @@
+"""Running a file as `__main__`, as `python script.py` does."""
+
+# Paths are joined and shown as the interpreter does; pathlib would tidy them up, and takes milliseconds to import.
+# ruff: noqa: PTH109, PTH113, PTH116, PTH117, PTH118, PTH120, PTH123, PTH208
+
+from __future__ import annotations
+
+import builtins
+import os
+import stat
+import sys
+from importlib import import_module
+from importlib.machinery import FrozenImporter, SourceFileLoader
+from types import CodeType, ModuleType, TracebackType
+
+from sage_runtime.safe_repr.exception_info import trace_of
+
+_MAIN = "__main__"
+
+
+class Script:
+    """A script file and its arguments, not yet read. The main thread uses it, once, in the order of its methods."""
+
+    def __init__(self, script: str, argv: tuple[str, ...]) -> None:
+        self.name = script
+        self.argv = argv
+        self.path = _absolute(script)
+        self.folder = os.path.dirname(os.path.realpath(script))
+        if _is_folder(script):
+            self.folder = self.path
+            self.path = os.path.join(self.path, "__main__.py")
+        self.code: CodeType | None = None
+
+    def prepare(self, bare: frozenset[str]) -> ModuleType:
+        """Set up `sys.argv`, `sys.path` and a fresh `__main__`, and let the script's own modules be found.
+
+        `bare` names the modules that an interpreter has loaded before it runs anything.
+        """
+        sys.argv = [self.name, *self.argv]
+        sys.orig_argv = [sys.executable, *sys.argv]
+        if not sys.flags.safe_path:
+            sys.path.insert(0, self.folder)
+        forget_hidden(bare)
+        module = ModuleType(_MAIN)
+        names = module.__dict__
+        names["__builtins__"] = builtins
+        names["__file__"] = self.path
+        names["__loader__"] = SourceFileLoader(_MAIN, self.path)
+        names["__spec__"] = None
+        if sys.version_info < (3, 14):
+            names["__annotations__"] = {}
+        if sys.version_info < (3, 15):
+            names["__cached__"] = None
+        sys.modules[_MAIN] = module
+        return module
+
+    def compile(self) -> CodeType:
+        """The script's code.
+
+        Raises:
+            OSError: the file can't be read.
+            SyntaxError: with the message and the place that Python gives.
+        """
+        with open(self.path, "rb") as file:
+            source = file.read()
+        self.code = compile_source(source, self.path)
+        return self.code
+
+    def cut(self, error: BaseException) -> TracebackType | None:
+        """The traceback of an error from the script's own first frame on, None if it has not come that far."""
+        step = trace_of(error)
+        while step is not None and step.tb_frame.f_code is not self.code:
+            step = step.tb_next
+        return step
+
+
+def compile_source(source: bytes, path: str) -> CodeType:
+    """Compile a script's bytes as the interpreter compiles the file: its cookie counts, and errors read the same.
+
+    Raises:
+        SyntaxError: as from `python script.py`.
+    """
+    try:
+        code: CodeType = compile(source, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise _as_from_file(error, source, path) from None
+    return code
+
+
+def _as_from_file(error: SyntaxError | ValueError, source: bytes, path: str) -> SyntaxError:
+    """The error that the interpreter has for a file, where the one for a string in memory differs."""
+    nul = source.find(b"\0")
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    if "null bytes" in message and nul >= 0:
+        line = source.count(b"\n", 0, nul) + 1
+        text = source.split(b"\n")[line - 1].split(b"\0")[0].decode(errors="replace")
+        return SyntaxError("source code cannot contain null bytes", (path, line, None, text))
+    if not isinstance(error, SyntaxError):
+        return SyntaxError(message)
+    if message.startswith(("(unicode error) 'utf-8' codec", "Non-UTF-8 code starting with")):
+        try:
+            source.decode()
+        except UnicodeDecodeError as wrong:
+            line = source.count(b"\n", 0, wrong.start) + 1
+            words = (
+                f"Non-UTF-8 code starting with '\\x{source[wrong.start]:02x}' in file {path} on line {line}, "
+                "but no encoding declared; see https://peps.python.org/pep-0263/ for details"
+            )
+            if sys.version_info < (3, 14):
+                return SyntaxError(words)
+            error.msg, error.lineno = words, line
+    elif not error.lineno and sys.version_info < (3, 14):
+        return SyntaxError(message.replace("unknown encoding", "encoding problem"))
+    return error
+
+
+def forget_hidden(bare: frozenset[str]) -> None:
+    """Forget modules that we have imported where the script would find one of the same name first.
+
+    With `queue.py` beside the script, `import queue` must find it as it does in plain Python, though our own `queue`
+    is loaded already. What we hold stays as it is; what we still load on demand is loaded before.
+    """
+    hidden = _hidden(bare)
+    if not hidden:
+        return
+    _load_ours()
+    for name in list(sys.modules):
+        if name.partition(".")[0] in hidden:
+            del sys.modules[name]
+
+
+def _hidden(bare: frozenset[str]) -> set[str]:
+    """Names of the standard library that a file before it on `sys.path` has as well."""
+    library = os.path.dirname(os.__file__)
+    found: set[str] = set()
+    for folder in sys.path:
+        if folder.startswith(library):
+            break
+        try:
+            entries = set(os.listdir(folder or "."))
+        except OSError:
+            continue
+        for name in {entry.partition(".")[0] for entry in entries} & sys.stdlib_module_names:
+            ours = f"{name}.py" in entries or os.path.isfile(f"{folder}/{name}/__init__.py")
+            if ours and name not in bare and name not in sys.builtin_module_names:
+                found.add(name)
+    return {name for name in found if FrozenImporter.find_spec(name) is None}
+
+
+def _load_ours() -> None:
+    """Import every module of ours from the standard library alone, for later its imports could find the script's."""
+    library = os.path.dirname(os.__file__)
+    before = sys.path[:]
+    sys.path[:] = [path for path in before if path.startswith(library) and not path.endswith("-packages")]
+    try:
+        _import_ours()
+    finally:
+        sys.path[:] = before
+
+
+def _import_ours() -> None:
+    root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    for folder, _, files in os.walk(root):
+        package = ["sage_runtime", *os.path.relpath(folder, root).split("/")]
+        for file in sorted(files):
+            if not file.endswith(".py") or "served" in package:
+                continue
+            try:
+                import_module(".".join(part for part in (*package, file[:-3]) if part not in (".", "__init__")))
+            except ImportError:  # an optional one, whose package is not there
+                pass
+
+
+def _absolute(path: str) -> str:
+    """An absolute path, joined and not normalized, as the interpreter shows it."""
+    if os.path.isabs(path):
+        return path
+    return f"{os.getcwd()}/{path}"
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError:
+        return False

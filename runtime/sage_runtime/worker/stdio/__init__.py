@@ -1,0 +1,1 @@
+"""The worker's standard streams: captured, attributed and kept in order."""

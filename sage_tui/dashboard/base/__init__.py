@@ -1,0 +1,1 @@
+"""What the widgets are made of: strips, tables, panes, layout, theme."""

@@ -1,0 +1,1 @@
+"""Panes of lines: follow, search, filter, copy, export."""

@@ -1,0 +1,215 @@
+"""What a line pane scrolls over: one channel of the session's recent runs, a rule before each run but the first.
+
+Rows are what can be seen. They differ from the journal's lines where an unfinished line was continued or replaced
+(`print(".", end="")`, progress bars), where old lines are no longer kept, and where a filter is on.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sage_tui.journal.lines import Line, LineSource
+
+BLOCK = 64
+"""Lines that are read at once and kept together."""
+
+BLOCKS_KEPT = 64
+RUNS_KEPT = 8
+"""Runs that a pane can be scrolled back over."""
+
+FOLD_AT_ONCE = 512
+"""New lines looked at in one go for continuations; of a flood only the last so many are."""
+
+LONGEST_JOINED = 64 * 1024
+"""Characters that continued pieces are joined up to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeparator:
+    """The line between two runs. `run` is the number of the one that begins there."""
+
+    run: int
+
+
+class RowId(NamedTuple):
+    """A position that stays true while rows come and go: the run's index and the line's number; -1 is its rule."""
+
+    run: int
+    number: int
+
+
+class RunLines:
+    """One channel of one run as rows. Only the dashboard's thread uses it; `source` may be read by any thread."""
+
+    def __init__(self, run: int, source: LineSource) -> None:
+        self.run = run
+        self.source = source
+        self.count = 0
+        self.first = 0
+        self._folded = 0
+        self._hidden: list[int] = []
+        self._joined: dict[int, str] = {}
+        self._open: dict[tuple[str | None, str | None, str], Line] = {}
+        self._blocks: OrderedDict[int, list[Line]] = OrderedDict()
+        self.chosen: Sequence[int] | None = None
+        """The numbers of the lines that a filter lets through, ascending; None without a filter."""
+
+    def advance(self) -> None:
+        """Take note of the lines that have come since the last time."""
+        self.count, self.first = self.source.count(), self.source.first()
+        if self._folded < self.count:
+            self._fold()
+        if self._hidden and self._hidden[0] < self.first:
+            del self._hidden[: bisect_left(self._hidden, self.first)]
+
+    def _fold(self) -> None:
+        """Hide unfinished lines that a later line of the same writer continues or replaces."""
+        if self.count - self._folded > 8 * FOLD_AT_ONCE:
+            self._folded = self.count - FOLD_AT_ONCE
+            self._open.clear()
+        for line in self.source.read(self._folded, min(self.count, self._folded + FOLD_AT_ONCE)):
+            key = (line.pipeline, line.source, line.kind)
+            before = self._open.pop(key, None)
+            if before is not None:
+                self._continue(before, line)
+            if line.partial:
+                self._open[key] = line
+            self._folded = line.number + 1
+
+    def _continue(self, before: Line, line: Line) -> None:
+        start = self._joined.get(before.number, "") + before.text
+        if len(start) > LONGEST_JOINED:
+            return
+        insort(self._hidden, before.number)
+        self._joined.pop(before.number, None)
+        replaced = getattr(before.event, "end", "") == "\r" and bool(line.text)
+        if not replaced and start:
+            self._joined[line.number] = start
+
+    def rows(self) -> int:
+        """How many rows there are."""
+        if self.chosen is not None:
+            return bisect_left(self.chosen, self.count)  # the search may be ahead of what has been taken note of
+        return max(0, self.count - self.first - len(self._hidden))
+
+    def number(self, row: int) -> int:
+        """The number of the line in a row."""
+        if self.chosen is not None:
+            return self.chosen[row]
+        hidden = self._hidden
+        row += self.first
+        return row + bisect_right(range(len(hidden)), row, key=lambda i: hidden[i] - i)
+
+    def row(self, number: int) -> int:
+        """The row of a line; of the next one that has a row if it is hidden."""
+        if self.chosen is not None:
+            return bisect_left(self.chosen, number)
+        return max(0, number - self.first - bisect_left(self._hidden, number))
+
+    def line(self, number: int) -> Line | None:
+        """The line of a number with what it continues; None if it is no longer kept."""
+        block = self._block(number // BLOCK)
+        index = number - block[0].number if block else -1
+        if not 0 <= index < len(block):
+            return None
+        start = self._joined.get(number)
+        return block[index] if start is None else block[index]._replace(text=start + block[index].text)
+
+    def _block(self, index: int) -> list[Line]:
+        blocks = self._blocks
+        block = blocks.get(index)
+        start, stop = index * BLOCK, (index + 1) * BLOCK
+        if block is None or (len(block) < BLOCK and (not block or block[-1].number + 1 < min(stop, self.count))):
+            block = blocks[index] = self.source.read(max(start, self.first), min(stop, self.count))
+            if len(blocks) > BLOCKS_KEPT:
+                blocks.popitem(last=False)
+        blocks.move_to_end(index)
+        return block
+
+
+class Transcript:
+    """The rows of a channel over the recent runs. Only the dashboard's thread uses it."""
+
+    def __init__(self) -> None:
+        self.runs: list[RunLines] = []
+        self._dropped = 0
+
+    def show_run(self, run: int, source: LineSource) -> bool:
+        """Begin a run's lines below those of the runs before; whether it was a new one."""
+        if self.runs and self.runs[-1].run >= run:
+            return False
+        self.runs.append(RunLines(run, source))
+        if len(self.runs) > RUNS_KEPT:
+            del self.runs[0]
+            self._dropped += 1
+        return True
+
+    def advance(self) -> None:
+        """Take note of new lines."""
+        for lines in self.runs:
+            lines.advance()
+
+    def choose(self, chosen: Callable[[int], array[int]] | None) -> None:
+        """Show only the lines that a filter chose, by run number, or all."""
+        for lines in self.runs:
+            lines.chosen = None if chosen is None else chosen(lines.run)
+
+    def count(self) -> int:
+        """Rows in all."""
+        return sum(rule + lines.rows() for lines, rule in self._parts())
+
+    def _parts(self) -> Iterator[tuple[RunLines, int]]:
+        """Every run with 1 if a rule stands before its lines, else 0: not before the first lines, nor before none."""
+        above = False
+        for lines in self.runs:
+            rows = lines.rows()
+            yield lines, int(above and (rows > 0 or lines is self.runs[-1]))
+            above = above or rows > 0
+
+    def total(self) -> int:
+        """Lines in all that can be scrolled to without a filter, to tell how many are new."""
+        return sum(lines.count - lines.first for lines in self.runs)
+
+    def place(self, row: int) -> RowId | None:
+        """The place of a row; None beyond the end."""
+        for index, (lines, rule) in enumerate(self._parts(), start=self._dropped):
+            if row < rule:
+                return RowId(index, -1)
+            row -= rule
+            size = lines.rows()
+            if row < size:
+                return RowId(index, lines.number(row))
+            row -= size
+        return None
+
+    def row(self, place: RowId) -> int:
+        """The row of a place; the nearest one after it that is shown, within 0 and `count()`."""
+        row = 0
+        for index, (lines, rule) in enumerate(self._parts(), start=self._dropped):
+            if index > place.run or (index == place.run and place.number < 0):
+                break
+            row += rule
+            if index == place.run:
+                return row + lines.row(place.number)
+            row += lines.rows()
+        return row
+
+    def at(self, place: RowId) -> Line | RunSeparator | None:
+        """What is shown at a place."""
+        index = place.run - self._dropped
+        if not 0 <= index < len(self.runs):
+            return None
+        lines = self.runs[index]
+        return RunSeparator(lines.run) if place.number < 0 else lines.line(place.number)
+
+    def place_in(self, run: int, number: int) -> RowId | None:
+        """The place of a line of a run, by the run's number."""
+        for index, lines in enumerate(self.runs):
+            if lines.run == run:
+                return RowId(index + self._dropped, number)
+        return None

@@ -1,0 +1,1 @@
+"""Journals in the place of live runs."""

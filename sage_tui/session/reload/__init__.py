@@ -1,0 +1,1 @@
+"""Watching files, and what a save asks for."""
