@@ -1,7 +1,8 @@
 """The logical graph of a pipeline: validated, immutable, made by an environment and run by the engine.
 
-Operators, edges and services are described here, never built: each spec carries a `create` function that makes the
-user's object when a job starts.
+A graph is data. Operators, edges and services are described here, never built: each spec carries a `create` that makes
+the user's object when a job starts. A `create` holds a class, its arguments and small values, so that a graph can be
+pickled (by cloudpickle, since classes of `__main__` are part of it) and run in another process.
 """
 
 from __future__ import annotations
@@ -42,8 +43,7 @@ class OperatorSpec(Frozen):
 
     Of sources only: with `values` the engine iterates them itself and `create` is not used; `delay` is the time between
     records in seconds (0: full speed); `idle_delay` the time until a source that returned `None` is asked again;
-    `none_ends` says that `None` ends the source, `stop_iteration_ends` that `StopIteration` does. After a `None` that
-    does not end it, `when_idle` is called with the replica, on its thread; what it returns takes the `None`'s place.
+    `none_ends` says that `None` ends the source, `stop_iteration_ends` that `StopIteration` does.
     """
 
     id: str
@@ -59,7 +59,6 @@ class OperatorSpec(Frozen):
     idle_delay: float = 0.01
     none_ends: bool = False
     stop_iteration_ends: bool = False
-    when_idle: Callable[[Any], Any] | None = None
 
     @property
     def is_source(self) -> bool:
@@ -96,7 +95,8 @@ class ServiceSpec(Frozen):
 class Graph(Frozen):
     """A whole pipeline: what an environment submits.
 
-    `era` (1, 2 or 3) is that of the SAGE version whose rules hold for errors.
+    `era` (1, 2 or 3) is that of the SAGE version whose rules hold for errors and idle sources. With `autostop` the
+    script waits for the end: a source that answers only `None` then ends in era 3, and a notice names it in the others.
 
     Raises:
         GraphError: an id is used twice, an edge leads nowhere, an operator has no input or the wrong ones, or a loop is
@@ -108,6 +108,7 @@ class Graph(Frozen):
     operators: tuple[OperatorSpec, ...] = ()
     edges: tuple[EdgeSpec, ...] = ()
     services: tuple[ServiceSpec, ...] = ()
+    autostop: bool = False
 
     __slots__ = ("__dict__",)  # for what is derived from the fields
 
@@ -118,8 +119,9 @@ class Graph(Frozen):
         operators: tuple[OperatorSpec, ...] = (),
         edges: tuple[EdgeSpec, ...] = (),
         services: tuple[ServiceSpec, ...] = (),
+        autostop: bool = False,
     ) -> None:
-        super().__init__(name, era, operators, edges, services)
+        super().__init__(name, era, operators, edges, services, autostop)
         _refuse_duplicates("operator", (operator.id for operator in self.operators))
         _refuse_duplicates("edge", (edge.id for edge in self.edges))
         _refuse_duplicates("service", (service.name for service in self.services))

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import pytest
+from support.reference_engine import ReferenceEngine
 
 from sage_runtime import engine, sage_imports
 from sage_runtime.api import console, environment
 from sage_runtime.api.jobs import JobManager
+from sage_runtime.engine.protocol import Engine
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Event
 
@@ -49,10 +51,31 @@ def published() -> Published:
     return Published()
 
 
+NOT_ON_THE_REFERENCE = {
+    "test_a_checkpointed_source_goes_on_after_it_raised": "a source that is started again",
+    "test_a_metronome_lets_one_record_through_at_a_time": "a source that waits for its sink",
+    "test_a_pipeline_may_be_the_service_of_another": "two pipelines that run at the same time",
+    "test_before_era_3_the_pipeline_waits_and_a_notice_names_the_source": "a notice after some time",
+    "test_both_call_styles_work": "asynchronous calls",
+    "test_close_forgets_the_pipeline": "a submit that returns",
+    "test_messages_of_a_topic_arrive_once_with_their_keys": "a submit that returns",
+    "test_submit_returns_an_id_and_stop_ends_a_stream": "a submit that returns",
+    "test_the_job_manager_knows_every_submit": "a submit that returns",
+}
+"""Tests of pipelines that one thread can't run, each with what they need."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses `runtime` on the thread engine and, where one thread can, on the reference engine."""
+    if "runtime" in metafunc.fixturenames:
+        alone = metafunc.function.__name__ in NOT_ON_THE_REFERENCE
+        metafunc.parametrize("runtime", ["threads"] if alone else ["threads", "reference"], indirect=True)
+
+
 @pytest.fixture
-def runtime(published: Published) -> Iterator[ThreadEngine]:
-    """A fresh runtime, consoles and job manager for each test."""
-    fresh = ThreadEngine(published)
+def runtime(request: pytest.FixtureRequest, published: Published) -> Iterator[Engine]:
+    """A fresh engine, consoles and job manager for each test."""
+    fresh: Engine = ReferenceEngine(published) if request.param == "reference" else ThreadEngine(published)
     engine.set_current(fresh)
     environment._announced = False
     console.Switch.console = console.Switch.debug = True

@@ -22,7 +22,7 @@ from sage_runtime.api.transformations import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sage_runtime.engine.threads.job import Job
+    from sage_runtime.engine.protocol import JobHandle
 
 _log = logging.getLogger("sage.environment")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -74,7 +74,7 @@ class BaseEnvironment:
         if scheduler is not None:
             self._scheduler = self.scheduler
         self._logger: Any = None
-        self._job: Job | None = None
+        self._job: JobHandle | None = None
 
     # --- sources ---
 
@@ -209,21 +209,14 @@ class BaseEnvironment:
             GraphError: the pipeline does not hold together.
             Exception: what a function's constructor raised; in era 3, with `autostop`, what failed the pipeline.
         """
-        from sage_runtime.api.idle_sources import IdleSourcePolicy
         from sage_runtime.api.jobs import JobManager
         from sage_runtime.api.pipeline import build_graph
 
-        runtime = engine.current()
-        self._announce_logs(runtime.logs)
-        streaming = any(step.kind == "source" for step in self.pipeline)
-        idle_policy = (
-            IdleSourcePolicy(unless_exhausted=not self.era.gives_up_idle_sources) if autostop and streaming else None
-        )
-        graph = build_graph(self, idle_policy)
+        runs = engine.current()
+        self._announce_logs(runs.logs)
+        graph = build_graph(self, autostop=autostop)
         self.uuid = self.env_uuid = _random_uuid()
-        self._job = runtime.submit(graph)
-        if idle_policy is not None:
-            idle_policy.job = self._job
+        self._job = runs.submit(graph)
         JobManager().add(self.env_uuid, self, self._job)
         if autostop:
             self._wait_for_completion()

@@ -13,15 +13,13 @@ class Era(Frozen):
     """One row of the table.
 
     `announces`: the engine prints `ServiceFactory initialized for …` when a service is registered and, once in a
-    process, `JobManager logs: …` at the first submit. `longest_tick`: an explicit `delay=` is
-    the time between a source's records, but no longer than this many seconds, since the engine sleeps 10 ms whatever a
-    script asks for; without it, it is the time until a source that returned `None` is asked again.
-    `raises_failures`: `submit(autostop=True)` raises the exception that failed the job; otherwise failures are
-    recorded and the pipeline goes on. `terse_console`: loggers write the bare message to the console; otherwise one
-    line with time, level, logger and place. `gives_up_idle_sources`: with `autostop`, sources that have nothing to emit
-    for some ten seconds end; otherwise only those that can have nothing any more (`exhaustion`). `recovers_sources`:
-    with a checkpoint strategy in the environment's configuration, a source that raised is started again; otherwise it
-    has ended.
+    process, `JobManager logs: …` at the first submit. `longest_tick`: an explicit `delay=` is the time between a
+    source's records, but no longer than this many seconds, since SAGE's engine sleeps 10 ms whatever a script asks for;
+    without it, it is the time until a source that returned `None` is asked again. `raises_failures`:
+    `submit(autostop=True)` raises the exception that failed the job; otherwise failures are recorded and the pipeline
+    goes on. `terse_console`: loggers write the bare message to the console; otherwise one line with time, level, logger
+    and place. `recovers_sources`: with a checkpoint strategy in the environment's configuration, a source that raised
+    is started again; otherwise it has ended.
     """
 
     number: int
@@ -29,7 +27,6 @@ class Era(Frozen):
     longest_tick: float | None = None
     raises_failures: bool = False
     terse_console: bool = False
-    gives_up_idle_sources: bool = False
     recovers_sources: bool = False
 
 
@@ -39,7 +36,7 @@ ERA_1 = Era(1, announces=True, longest_tick=0.01)
 ERA_2 = Era(2, announces=True, longest_tick=0.01, recovers_sources=True)
 """`sage.kernel.api.*` and `sage.common.core.functions.*`: SAGE 0.1.6 to 0.2.5."""
 
-ERA_3 = Era(3, raises_failures=True, terse_console=True, gives_up_idle_sources=True)
+ERA_3 = Era(3, raises_failures=True, terse_console=True)
 """`sage.foundation`, `sage.stream`, `sage.runtime`: isage 0.3."""
 
 VERSION_2, VERSION_3 = "0.2.4.14", "0.3.2.4"

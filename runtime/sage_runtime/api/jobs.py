@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from sage_runtime.api.environment import BaseEnvironment
-    from sage_runtime.engine.threads.job import Job
+    from sage_runtime.engine.protocol import JobHandle
 
 _STATUS = {"running": "running", "finished": "stopped", "stopped": "stopped", "failed": "failed"}
 """SAGE calls a job that has ended by itself stopped."""
@@ -17,7 +17,7 @@ _STATUS = {"running": "running", "finished": "stopped", "stopped": "stopped", "f
 class JobInfo:
     """One submit of one environment. `status` is running, stopped or failed."""
 
-    def __init__(self, uuid: str, environment: BaseEnvironment, job: Job) -> None:
+    def __init__(self, uuid: str, environment: BaseEnvironment, job: JobHandle) -> None:
         self.uuid = uuid
         self.environment = environment
         self.job = job
@@ -77,7 +77,7 @@ class JobManager:
         """Itself, for those who expect an actor's handle."""
         return self
 
-    def add(self, uuid: str, environment: BaseEnvironment, job: Job) -> None:
+    def add(self, uuid: str, environment: BaseEnvironment, job: JobHandle) -> None:
         """Take note of a submitted job."""
         self.jobs[uuid] = JobInfo(uuid, environment, job)
 

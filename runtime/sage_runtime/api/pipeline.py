@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sage_runtime.api.console import attach_console
-from sage_runtime.api.construction import create_function
 from sage_runtime.api.eras import Era
-from sage_runtime.api.idle_sources import IdleSourcePolicy
+from sage_runtime.api.factories import FunctionFactory, RegisteredService
 from sage_runtime.api.location import callable_location, class_location
-from sage_runtime.api.recovery import Recovering, recovery_attempts
+from sage_runtime.api.recovery import recovery_attempts
 from sage_runtime.api.transformations import (
     BaseTransformation,
     FutureTransformation,
@@ -23,11 +20,10 @@ from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec, Partit
 
 if TYPE_CHECKING:
     from sage_runtime.api.environment import BaseEnvironment
-    from sage_runtime.engine.context import OperatorContext, ServiceContext
 
 
-def build_graph(env: BaseEnvironment, idle_policy: IdleSourcePolicy | None = None) -> Graph:
-    """The graph of all that was built on the environment; `idle_policy` may end its sources.
+def build_graph(env: BaseEnvironment, *, autostop: bool = False) -> Graph:
+    """The graph of all that was built on the environment; with `autostop` the script waits for its end.
 
     Raises:
         GraphError: a future stream is read but was never filled, or the graph does not hold together.
@@ -36,13 +32,14 @@ def build_graph(env: BaseEnvironment, idle_policy: IdleSourcePolicy | None = Non
     return Graph(
         name=env.name,
         era=env.era.number,
-        operators=tuple(_operator(step, env, idle_policy) for step in steps),
+        operators=tuple(_operator(step, env, autostop) for step in steps),
         edges=tuple(_edges(steps)),
         services=tuple(_service(name, factory, env) for name, factory in env.service_factories.items()),
+        autostop=autostop,
     )
 
 
-def _operator(step: BaseTransformation, env: BaseEnvironment, idle_policy: IdleSourcePolicy | None) -> OperatorSpec:
+def _operator(step: BaseTransformation, env: BaseEnvironment, autostop: bool) -> OperatorSpec:
     assert step.kind != "future"
     if step.callable is None:
         file, line = class_location(step.function_class)
@@ -52,28 +49,32 @@ def _operator(step: BaseTransformation, env: BaseEnvironment, idle_policy: IdleS
         id=step.basename,
         name=step.basename,
         kind=step.kind,
-        create=partial(_create_operator, step, env),
+        create=FunctionFactory(
+            function_class=step.function_class,
+            args=step.function_args,
+            kwargs=step.function_kwargs,
+            kind=step.kind,
+            era=env.era,
+            console_level=env.console_log_level,
+            recoveries=recovery_attempts(env.config) if env.era.recovers_sources and step.is_spout else 0,
+        ),
         class_name=_class_name(step.function_class if step.callable is None else step.callable),
         parallelism=step.parallelism,
         file=file,
         line=line,
     )
-    return _source(spec, step, env.era, idle_policy) if isinstance(step, SourceTransformation) else spec
+    return _source(spec, step, env.era, autostop) if isinstance(step, SourceTransformation) else spec
 
 
-def _source(
-    spec: OperatorSpec, step: SourceTransformation, era: Era, idle_policy: IdleSourcePolicy | None
-) -> OperatorSpec:
+def _source(spec: OperatorSpec, step: SourceTransformation, era: Era, autostop: bool) -> OperatorSpec:
     """The spec of a source, with its pace and its end."""
     if step.values is not None:
         spec = replace(spec, class_name=type(step.values).__name__, values=step.values)
     if step.delay is not None:
         if era.longest_tick is not None:
             spec = replace(spec, delay=min(step.delay, era.longest_tick))
-        elif idle_policy is None:
+        elif not autostop:
             spec = replace(spec, idle_delay=step.delay)
-    if idle_policy is not None:
-        spec = replace(spec, when_idle=idle_policy.answer)
     return replace(spec, none_ends=step.kind == "batch", stop_iteration_ends=True)
 
 
@@ -81,29 +82,10 @@ def _class_name(cls: Any) -> str:
     return str(getattr(cls, "__name__", type(cls).__name__))
 
 
-def _create_operator(step: BaseTransformation, env: BaseEnvironment, context: OperatorContext) -> Any:
-    attach_console(context.logger, env.era, env.console_log_level)
-    make = partial(create_function, step.function_class, step.function_args, step.function_kwargs, context)
-    function = make()
-    attempts = recovery_attempts(env.config) if env.era.recovers_sources and step.is_spout else 0
-    if attempts:
-        function.execute = Recovering(function, make, attempts)
-    if getattr(function, "use_metronome", False):
-        from sage_runtime.api.metronome import keep_time
-
-        keep_time(function, step.kind)
-    return function
-
-
 def _service(name: str, factory: Any, env: BaseEnvironment) -> ServiceSpec:
     cls = getattr(factory, "service_class", type(factory))
     file, line = class_location(cls) if isinstance(cls, type) else callable_location(cls)
-    return ServiceSpec(name, partial(_create_service, factory, env), _class_name(cls), file, line)
-
-
-def _create_service(factory: Any, env: BaseEnvironment, context: ServiceContext) -> Any:
-    attach_console(context.logger, env.era, env.console_log_level)
-    return factory.create_service(context)
+    return ServiceSpec(name, RegisteredService(factory, env.era, env.console_log_level), _class_name(cls), file, line)
 
 
 def _edges(steps: list[BaseTransformation]) -> Iterator[EdgeSpec]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sage_runtime.engine.meters import Histogram
-from sage_runtime.engine.threads.calls import Request
 from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
 from sage_runtime.safe_repr.exception_info import name_of
 from sage_runtime.safe_repr.preview import exception_message, preview, preview_arguments
@@ -24,6 +23,30 @@ _MANY = 20_000
 
 Finished = tuple[str, str, float | None, bool, bool]
 """A call that is over: method, caller, seconds (None if it never began), whether it failed and whether it was shown."""
+
+
+class CallOwner(Protocol):
+    """Who made a call: the id of an operator or service, and of an operator the replica."""
+
+    id: str
+    replica: int | None
+
+
+class Call(Protocol):
+    """A call as it is counted: `named` is the method, `parent` the id of the call that it was made in."""
+
+    id: int
+    parent: int | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def owner(self) -> CallOwner:
+        """Who made it."""
+
+    @property
+    def named(self) -> str:
+        """The method."""
 
 
 class MethodMeter:
@@ -66,7 +89,7 @@ class CallMetrics:
                 self._add_up()
 
     def account(
-        self, request: Request, waited: float, duration: float | None, result: Any, error: BaseException | None
+        self, request: Call, waited: float, duration: float | None, result: Any, error: BaseException | None
     ) -> None:
         """Count a call that is over (`duration` None: it never began), and publish it while there are not too many."""
         owner = request.owner
@@ -98,7 +121,7 @@ class CallMetrics:
             self._add_up()
             return sum(method.calls for method in self._methods.values())
 
-    def stats(self, queued: Sequence[Request], running: Sequence[Request]) -> list[ServiceStats]:
+    def stats(self, queued: Sequence[Call], running: Sequence[Call]) -> list[ServiceStats]:
         """Totals by method; `queued` are the calls that have not begun, `running` is the one that is executed."""
         waiting: dict[str, int] = {}
         for request in queued:

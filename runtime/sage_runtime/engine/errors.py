@@ -31,3 +31,11 @@ class ReplacedThreadsError(EngineError):
             "the script has replaced Python's threads, as by gevent's monkey.patch_all() or eventlet's monkey_patch(), "
             "but each operator runs on a thread of its own: leave them out (thread=False), and the rest may be patched"
         )
+
+
+class ConstructionError(Exception):
+    """A user's constructor raised (the cause) while a replica of `operator` was made."""
+
+    def __init__(self, operator: str) -> None:
+        super().__init__(operator)
+        self.operator = operator

@@ -7,15 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sage_runtime.engine.threads.routes import Appender, Send
 from sage_runtime.events import Event, Record
 from sage_runtime.safe_repr.preview import full_preview
 
 PREVIEWS = 5
 """Previews a second at each port of an inspected operator."""
-
-FOLLOWED_RESULTS = 20
-"""Results of one followed record that are followed in turn."""
 
 
 class Bucket:
@@ -117,29 +113,3 @@ class Follower:
         with self._lock:
             self._alive -= 1
             self.active = self._alive > 0
-
-
-def copying(send: Send, results: list[Any]) -> Send:
-    """A `Send` that also keeps what it gives away."""
-
-    def append(result: Any) -> None:
-        results.append(result)
-        send.channel.append(result)
-        if send.waiters:
-            send.notify()
-
-    return Send(Appender(append), send.room)
-
-
-def tracing(send: Send, results: list[Any], wrap: Callable[[Any], Any]) -> Send:
-    """A `Send` whose first results go on being followed (`wrap` makes their entries); it keeps those."""
-
-    def append(result: Any) -> None:
-        if len(results) < FOLLOWED_RESULTS:
-            results.append(result)
-            result = wrap(result)
-        send.channel.append(result)
-        if send.waiters:
-            send.notify()
-
-    return Send(Appender(append), send.room)

@@ -18,7 +18,6 @@ from functools import partial
 from typing import NoReturn
 
 from sage_runtime import engine, sage_imports
-from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import (
     Ack,
     Command,
@@ -50,6 +49,8 @@ from sage_runtime.worker.script import Script
 from sage_runtime.worker.script_result import exit_status, report
 from sage_runtime.worker.stdio.capture import Capture
 from sage_runtime.worker.stdio.stdin import AskedInput
+
+_ENGINE = engine.load("threads")  # now, while no module of the script can stand in the way of ours
 
 INTERRUPTED = 130
 """The exit status of a run that an interrupt ended."""
@@ -99,8 +100,8 @@ class Worker:
         if self._stdin is not None:
             sys.stdin = sys.__stdin__ = self._stdin  # type: ignore[assignment, misc]
             self._capture.on_prompt = self._stdin.expect
-        self._runtime = ThreadEngine(self, keep_streaming=config.keep_streaming, logs=config.logs)
-        engine.set_current(self._runtime)
+        self._engine = _ENGINE(self, logs=config.logs)
+        engine.set_current(self._engine)
         sage_imports.install()
         self._script = Script(config.script, config.argv)
         self._started = threading.Event()
@@ -138,7 +139,7 @@ class Worker:
             error = self._finish()
         status = self._status(error)
         if error is not None:
-            self._runtime.stop()
+            self._engine.stop()
             self._wait_for_hooks()
         try:
             self._send_modules()
@@ -149,7 +150,7 @@ class Worker:
     def _wait_for_hooks(self) -> None:
         """Let the close hooks of stopped pipelines run; a second interrupt ends the wait."""
         try:
-            self._runtime.wait(_HOOKS_SECONDS)
+            self._engine.wait(_HOOKS_SECONDS)
         except KeyboardInterrupt:
             pass
 
@@ -160,7 +161,7 @@ class Worker:
             module = script.prepare(self._bare)
             code = script.compile()
             if self._paused:
-                self._runtime.pause()
+                self._engine.pause()
             self._bus.publish(RunStateChanged(state="paused" if self._paused else "running"))
             try:
                 self._interruptible(True)
@@ -197,7 +198,7 @@ class Worker:
                 if self._close_streams():
                     print(STREAMS_CLOSED, file=sys.stderr)
                 if not self._stopping:
-                    self._runtime.wait()
+                    self._engine.wait()
             finally:
                 self._interruptible(False)
         except KeyboardInterrupt as error:
@@ -209,7 +210,7 @@ class Worker:
         """Close the sources of the streaming pipelines that still run, unless they are to go on."""
         if self._config.keep_streaming:
             return False
-        streams = [job for job in self._runtime.jobs if job.status == "running" and not job.graph.batch]
+        streams = [job for job in self._engine.jobs if job.status == "running" and not job.graph.batch]
         for job in streams:
             job.close_sources()
         return bool(streams)
@@ -321,17 +322,17 @@ class Worker:
             case Stop():
                 self._stop()
             case Pause():
-                self._runtime.pause()
+                self._engine.pause()
                 self._bus.publish(RunStateChanged(state="paused"))
             case Resume():
-                self._runtime.resume()
+                self._engine.resume()
                 self._bus.publish(RunStateChanged(state="running"))
             case Step():
-                self._runtime.step(command.operator)
+                self._engine.step(command.operator)
             case Inspect():
-                self._runtime.inspect(command.operators)
+                self._engine.inspect(command.operators)
             case Follow():
-                self._runtime.follow(command.operator, command.count)
+                self._engine.follow(command.operator, command.count)
             case Input() if self._stdin is not None:
                 self._stdin.answer(command.line)
 
@@ -340,7 +341,7 @@ class Worker:
             return
         self._stopping = True
         self._bus.publish(RunStateChanged(state="stopping"))
-        self._runtime.stop()
+        self._engine.stop()
         self._started.set()
         self._interrupt()
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sage_runtime.attribution import attributed
 from sage_runtime.engine.context import OperatorContext, ServiceContext
+from sage_runtime.engine.errors import ConstructionError
 from sage_runtime.engine.meters import Meter
-from sage_runtime.engine.threads.caller import CallOwner
-from sage_runtime.engine.threads.calls import CallService
+from sage_runtime.engine.threads.calls import CallOwner, CallService
 from sage_runtime.engine.threads.channels import Channel, Wakeup
 from sage_runtime.engine.threads.consumer import ConsumerReplica, Port
 from sage_runtime.engine.threads.loops import (
@@ -30,30 +30,7 @@ from sage_runtime.engine.threads.routes import Outputs, Route
 from sage_runtime.engine.threads.services import Service
 from sage_runtime.engine.threads.source import SourceReplica
 from sage_runtime.engine.threads.wait_for_graph import WaitForGraph
-from sage_runtime.events import EdgeInfo, OperatorInfo, PipelineSubmitted, ServiceInfo
 from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec
-
-
-class ConstructionError(Exception):
-    """A user's constructor raised (the cause) while a replica of `operator` was made."""
-
-    def __init__(self, operator: str) -> None:
-        super().__init__(operator)
-        self.operator = operator
-
-
-def describe(pipeline: str, graph: Graph) -> PipelineSubmitted:
-    """The event that tells what a graph is."""
-    return PipelineSubmitted(
-        pipeline=pipeline,
-        name=graph.name,
-        era=graph.era,
-        operators=tuple(
-            OperatorInfo(o.id, o.name, o.kind, o.class_name, o.parallelism, o.file, o.line) for o in graph.operators
-        ),
-        edges=tuple(EdgeInfo(e.id, e.source, e.target, e.input, e.partition, e.feedback) for e in graph.edges),
-        services=tuple(ServiceInfo(s.name, s.class_name, s.file, s.line) for s in graph.services),
-    )
 
 
 def build_services(job: JobView, graph: Graph, folder: str, waits: WaitForGraph) -> dict[str, Service]:

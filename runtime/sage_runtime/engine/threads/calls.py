@@ -1,25 +1,80 @@
-"""Calls of services: the request that travels, and the two call styles of user code."""
+"""Calls of services: who calls, the request that travels, and the two call styles of user code."""
 
 from __future__ import annotations
 
 import threading
 from _thread import LockType
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from sage_runtime.engine.meters import Meter
 from sage_runtime.engine.service_errors import no_service
-from sage_runtime.engine.threads.caller import CallOwner
 
 if TYPE_CHECKING:
-    from sage_runtime.engine.threads.futures import ServiceFuture
-    from sage_runtime.engine.threads.services import Service
-
+    from concurrent.futures import Future
 
 AGAIN_SECONDS = 0.01
 """Until a call whose time is up is looked for again, if it was just being begun or answered."""
 
 DEFAULT_METHODS = ("process", "execute", "call")
 """What a call without a method's name calls: the first of these that the service has."""
+
+
+class CalledService(Protocol):
+    """What callers and futures need of a service. `clock` is the engine's."""
+
+    name: str
+    clock: Callable[[], float]
+
+    def call(
+        self, owner: CallOwner, method: str | None, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+    ) -> Any:
+        """Call a method and wait for its answer."""
+
+    def call_async(
+        self, owner: CallOwner, method: str | None, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float | None
+    ) -> Future[Any]:
+        """Call a method; its answer is the future's."""
+
+    @property
+    def current_call(self) -> int | None:
+        """The id of the call that it executes."""
+
+    def begin_wait(self, owner: CallOwner, over: Callable[[], bool]) -> None:
+        """On its own thread, `owner` begins to wait for a future."""
+
+    def end_wait(self, owner: CallOwner) -> None:
+        """On its own thread, `owner` goes on."""
+
+    def time_out(self, request: Request) -> None:
+        """The time of a call is up."""
+
+    def cancel_call(self, request: Request, error: BaseException) -> bool:
+        """Withdraw a call; false if it has begun."""
+
+
+class CallOwner:
+    """A caller of services: a replica of an operator, or a service. Its thread sets `thread`, its ident, first of all.
+
+    `id` is the operator's or service's, `replica` None for a service. `calls` collects the ids of the calls that its
+    thread makes while a traced record passes through it.
+    """
+
+    __slots__ = ("calls", "id", "meter", "replica", "service", "thread")
+
+    def __init__(
+        self,
+        name: str,
+        replica: int | None = None,
+        meter: Meter | None = None,
+        service: CalledService | None = None,
+    ) -> None:
+        self.id = name
+        self.replica = replica
+        self.meter = meter
+        self.service = service
+        self.thread: int | None = None
+        self.calls: list[int] | None = None
 
 
 class Request:
@@ -84,7 +139,7 @@ class AsyncRequest(Request):
 
     __slots__ = ("future",)
 
-    future: ServiceFuture
+    future: Future[Any]
 
     def deliver(self, result: Any, error: BaseException | None) -> None:
         """Complete the future."""
@@ -127,7 +182,7 @@ class CallService:
     """`call_service` or `call_service_async` of one owner: callable and subscriptable; any thread may call."""
 
     def __init__(
-        self, services: Mapping[str, Service], owner: CallOwner, era: int, *, asynchronous: bool = False
+        self, services: Mapping[str, CalledService], owner: CallOwner, era: int, *, asynchronous: bool = False
     ) -> None:
         self._services = services
         self._owner = owner

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from sage_runtime.engine.meters import BUSY, IDLE
-from sage_runtime.engine.taps import Tap, copying, tracing
+from sage_runtime.engine.taps import Tap
 from sage_runtime.engine.threads.channels import Channel
 from sage_runtime.engine.threads.loops import Loop
 from sage_runtime.engine.threads.replica import Replica, ReplicaParts, allowed_batch
-from sage_runtime.engine.threads.routes import Traced
+from sage_runtime.engine.threads.routes import Traced, copying, tracing
 from sage_runtime.events import Trace
 from sage_runtime.frozen import Frozen
 from sage_runtime.safe_repr.exception_info import name_of

@@ -6,9 +6,9 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable
 from time import monotonic, perf_counter, thread_time
-from typing import Protocol
 
 from sage_runtime.engine.errors import ReplacedThreadsError
+from sage_runtime.engine.protocol import Publisher
 from sage_runtime.engine.threads import forks
 from sage_runtime.engine.threads.gate import Gate
 from sage_runtime.engine.threads.job import SIGNAL_SECONDS, Job
@@ -22,13 +22,6 @@ SAMPLE_SECONDS = 0.1
 
 SAMPLE_SHARE = 10.0
 """And at least this many times the CPU time that a reading takes: large pipelines are read less often."""
-
-
-class Publisher(Protocol):
-    """Where the engine's events go; any thread publishes."""
-
-    def publish(self, event: Event) -> None:
-        """Take one event, without its header."""
 
 
 class Silence:
@@ -49,12 +42,10 @@ class ThreadEngine:
         publisher: Publisher | None = None,
         *,
         clock: Callable[[], float] = perf_counter,
-        keep_streaming: bool = False,
         logs: str = "",
     ) -> None:
         self.publisher: Publisher = publisher if publisher is not None else Silence()
         self.clock = clock
-        self.keep_streaming = keep_streaming
         self.logs = logs
         self.jobs: list[Job] = []
         self.gate = Gate(clock)
@@ -176,7 +167,7 @@ class ThreadEngine:
     def _all_ended(self) -> bool:
         return all(job.ended for job in self.jobs)
 
-    def job_ended(self, job: Job) -> None:
+    def job_ended(self) -> None:
         """A job has published its last event."""
         with self._changed:
             self._changed.notify_all()

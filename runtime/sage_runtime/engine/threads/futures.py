@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError, Future, wait
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sage_runtime.engine.threads.calls import AGAIN_SECONDS, AsyncRequest, on_own_thread
-
-if TYPE_CHECKING:
-    from sage_runtime.engine.threads.services import Service
+from sage_runtime.engine.threads.calls import AGAIN_SECONDS, AsyncRequest, CalledService, on_own_thread
 
 
-def future_of(service: Service, request: AsyncRequest, era: int) -> ServiceFuture:
+def future_of(service: CalledService, request: AsyncRequest, era: int) -> ServiceFuture:
     """The future that the caller gets, in the form of the era."""
     request.future = future = (Era3Future if era == 3 else ServiceFuture)(service, request)
     return future
@@ -20,7 +17,7 @@ def future_of(service: Service, request: AsyncRequest, era: int) -> ServiceFutur
 class ServiceFuture(Future[Any]):
     """What `call_service_async` returns. The wait for another service, and a cycle of such waits, begin here."""
 
-    def __init__(self, service: Service, request: AsyncRequest) -> None:
+    def __init__(self, service: CalledService, request: AsyncRequest) -> None:
         super().__init__()
         self._service = service
         self._request = request

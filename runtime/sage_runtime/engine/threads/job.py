@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from sage_runtime.engine.errors import LostThreadError
+from sage_runtime.engine.description import describe
+from sage_runtime.engine.errors import ConstructionError, LostThreadError
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.notices import Notices
+from sage_runtime.engine.protocol import Publisher
 from sage_runtime.engine.taps import Follower, Tap
-from sage_runtime.engine.threads.build import ConstructionError, build_replicas, build_services, describe
+from sage_runtime.engine.threads.build import build_replicas, build_services
 from sage_runtime.engine.threads.consumer import ConsumerReplica
 from sage_runtime.engine.threads.delayed_actions import DelayedActions
 from sage_runtime.engine.threads.feedback import Feedback
 from sage_runtime.engine.threads.gate import Gate
+from sage_runtime.engine.threads.idle_sources import IdleSources
 from sage_runtime.engine.threads.replica import Replica
 from sage_runtime.engine.threads.sampler import JobSampler
 from sage_runtime.engine.threads.services import Service
@@ -25,9 +28,6 @@ from sage_runtime.engine.threads.wait_for_graph import WaitForGraph
 from sage_runtime.events import Event, PipelineFinished
 from sage_runtime.graph import Graph, GraphError
 from sage_runtime.safe_repr.exception_info import is_a
-
-if TYPE_CHECKING:
-    from sage_runtime.engine.threads.engine import ThreadEngine
 
 SIGNAL_SECONDS = 0.5
 """How late a signal may reach a thread that waits for a job."""
@@ -45,6 +45,28 @@ LONG_BATCH = 0.1
 """Seconds after which a batch that was expected to be short is interrupted."""
 
 
+class JobHost(Protocol):
+    """What a job needs of the engine that runs it.
+
+    `inspected` are the operators whose records are previewed, `logs` is the session's folder.
+    """
+
+    clock: Callable[[], float]
+    gate: Gate
+    logs: str
+    inspected: frozenset[str]
+    publisher: Publisher
+
+    def attend_to_meters(self) -> None:
+        """A job begins: read its meters from now on."""
+
+    def step(self, operator: str | None = None) -> None:
+        """Release one record while paused."""
+
+    def job_ended(self) -> None:
+        """A job has published its last event."""
+
+
 class Job:
     """One submitted pipeline. Every public method may be called from any thread.
 
@@ -52,7 +74,7 @@ class Job:
     failed or stopped. `failure` is the exception that failed it (era 3, or a constructor's).
     """
 
-    def __init__(self, runtime: ThreadEngine, pipeline: str, graph: Graph) -> None:
+    def __init__(self, host: JobHost, pipeline: str, graph: Graph) -> None:
         self.id = pipeline
         self.graph = graph
         self.status = "running"
@@ -61,20 +83,21 @@ class Job:
         self.in_child = False
         self.closing = False
         self.looping = any(edge.feedback for edge in graph.edges)
-        self.clock: Callable[[], float] = runtime.clock
-        self.gate: Gate = runtime.gate
-        self.failures = Failures(pipeline, runtime.publisher.publish)
+        self.clock: Callable[[], float] = host.clock
+        self.gate: Gate = host.gate
+        self.failures = Failures(pipeline, host.publisher.publish)
         self.follower = Follower()
-        self.publish: Callable[[Event], None] = runtime.publisher.publish
+        self.publish: Callable[[Event], None] = host.publisher.publish
         self.replicas: list[Replica] = []
-        self._runtime = runtime
+        self.idle_sources: IdleSources | None = None
+        self._host = host
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
         self._live = 0
         self._live_sources = 0
         self._feedback = Feedback(())
         self._late = False
-        self._notices = Notices(pipeline, runtime.publisher.publish)
+        self._notices = Notices(pipeline, host.publisher.publish)
         self._began = self.clock()
         self._starter: int | None = threading.get_ident()
         self._end_once = [True]
@@ -187,13 +210,17 @@ class Job:
         self._fail(error)
         self.failures.record("engine", "worker", error)
 
+    def warn(self, message: str) -> None:
+        """Tell people once what they should know of it."""
+        self._notices.warn(message)
+
     def at_rest(self) -> bool:
         """Whether a job with feedback has just come to rest; its loops are then closed."""
         return not self._live_sources and self._feedback.at_rest()
 
     def pass_on_permit(self) -> None:
         """A source ended with a permit for anyone in hand: the record may come from elsewhere."""
-        self._runtime.step()
+        self._host.step()
 
     def replica_ended(self, replica: Replica) -> None:
         """A replica is done: its consumers are told, and the last one ends the job."""
@@ -289,7 +316,7 @@ class Job:
 
     def _start(self) -> None:
         self.publish(describe(self.id, self.graph))
-        self._runtime.attend_to_meters()
+        self._host.attend_to_meters()
         failure = self._construct()
         if failure is not None:
             self._end()
@@ -319,7 +346,7 @@ class Job:
         """Make the services, then the functions; returns what kept it from that."""
         try:
             self._make_services()
-            self.replicas = build_replicas(self, self.graph, self._services, self._runtime.logs)
+            self.replicas = build_replicas(self, self.graph, self._services, self._host.logs)
         except ConstructionError as error:
             self.failure = error.__cause__ or error
             self.failures.record(error.operator, "operator", self.failure)
@@ -334,7 +361,7 @@ class Job:
 
     def _make_services(self) -> None:
         """Make all services, one after the other unless one calls another meanwhile; each on its own thread."""
-        self._services = build_services(self, self.graph, self._runtime.logs, WaitForGraph(self._notices.blame))
+        self._services = build_services(self, self.graph, self._host.logs, WaitForGraph(self._notices.blame))
         self._sampler.watch_services(self._services.values(), self.clock())
         for service in self._services.values():
             service.start()
@@ -343,11 +370,13 @@ class Job:
 
     def _prepare(self) -> None:
         self._feedback = Feedback(self.replicas)
+        if self.graph.autostop:
+            self.idle_sources = IdleSources(self, self.replicas)
         self._live = len(self.replicas)
         self._live_sources = sum(replica.spec.is_source for replica in self.replicas)
         with self._stats_lock:
             self._sampler.watch_replicas(self.replicas, self.clock())
-        self.inspect(self._runtime.inspected)
+        self.inspect(self._host.inspected)
         with self._lock:
             if self.stopping or self.closing:  # while it was made
                 self._mark("stopped")
@@ -409,7 +438,7 @@ class Job:
         except BaseException:
             self._end_once.append(True)  # an interrupt: it may be tried again
             raise
-        self._runtime.job_ended(self)
+        self._host.job_ended()
 
     def _finish(self) -> None:
         self._end_services()
@@ -421,6 +450,7 @@ class Job:
             self.publish(PipelineFinished(pipeline=self.id, status=self.status, duration=self.clock() - self._began))
             self._ended.set()
             self.replicas, self._services, self._feedback = [], {}, Feedback(())  # a script may submit many jobs
+            self.idle_sources = None
             self._sampler = JobSampler(self.id, self.gate, self.failures)
 
     def _end_services(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sage_runtime.attribution import set_source
 from sage_runtime.engine.context import OperatorContext
@@ -13,15 +13,18 @@ from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.meters import BUSY, IDLE, Meter
 from sage_runtime.engine.taps import Follower, Tap
-from sage_runtime.engine.threads.caller import CallOwner
+from sage_runtime.engine.threads.calls import CallOwner
 from sage_runtime.engine.threads.channels import MAX_CAPACITY, Channel, Wakeup
 from sage_runtime.engine.threads.forks import end_child
 from sage_runtime.engine.threads.gate import Gate
 from sage_runtime.engine.threads.routes import Outputs
 from sage_runtime.events import Event
-from sage_runtime.graph import OperatorSpec
+from sage_runtime.graph import Graph, OperatorSpec
 from sage_runtime.safe_repr.exception_info import is_a
 from sage_runtime.safe_repr.preview import preview
+
+if TYPE_CHECKING:
+    from sage_runtime.engine.threads.idle_sources import IdleSources
 
 BATCH_SECONDS = 0.05
 """A batch takes about this long at most, so that counters are fresh and a stop or an inspection takes effect."""
@@ -49,9 +52,14 @@ class JobView(Protocol):
     failures: Failures
     follower: Follower
     clock: Callable[[], float]
+    graph: Graph
+    idle_sources: IdleSources | None
 
     def publish(self, event: Event) -> None:
         """Publish an event of the job."""
+
+    def warn(self, message: str) -> None:
+        """Tell people once what they should know of the job."""
 
     def operator_failed(self, error: BaseException) -> bool:
         """An operator raised; true if that ends the job."""

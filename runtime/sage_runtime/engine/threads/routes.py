@@ -236,3 +236,33 @@ def _without_key(deliver: Append) -> Append:
             deliver((None, value))
 
     return give
+
+
+def copying(send: Send, results: list[Any]) -> Send:
+    """A `Send` that also keeps what it gives away."""
+
+    def append(result: Any) -> None:
+        results.append(result)
+        send.channel.append(result)
+        if send.waiters:
+            send.notify()
+
+    return Send(Appender(append), send.room)
+
+
+_FOLLOWED_RESULTS = 20
+"""Results of one traced record that are traced in turn."""
+
+
+def tracing(send: Send, results: list[Any], wrap: Callable[[Any], Any]) -> Send:
+    """A `Send` whose first results go on being followed (`wrap` makes their entries); it keeps those."""
+
+    def append(result: Any) -> None:
+        if len(results) < _FOLLOWED_RESULTS:
+            results.append(result)
+            result = wrap(result)
+        send.channel.append(result)
+        if send.waiters:
+            send.notify()
+
+    return Send(Appender(append), send.room)

@@ -16,8 +16,7 @@ from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.meters import BUSY, WAITING
 from sage_runtime.engine.service_errors import TooLateError, stopped, timed_out
-from sage_runtime.engine.threads.caller import CallOwner
-from sage_runtime.engine.threads.calls import AGAIN_SECONDS, AsyncRequest, Request, SyncRequest
+from sage_runtime.engine.threads.calls import AGAIN_SECONDS, AsyncRequest, CallOwner, Request, SyncRequest
 from sage_runtime.engine.threads.forks import end_child
 from sage_runtime.engine.threads.service_instance import ServiceInstance
 from sage_runtime.engine.threads.wait_for_graph import WaitForGraph

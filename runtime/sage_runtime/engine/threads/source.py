@@ -8,11 +8,10 @@ from typing import Any
 
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.meters import BUSY, IDLE, PAUSED
-from sage_runtime.engine.taps import copying
 from sage_runtime.engine.threads.forks import end_child
 from sage_runtime.engine.threads.gate import Admission
 from sage_runtime.engine.threads.replica import Replica, ReplicaParts, allowed_batch
-from sage_runtime.engine.threads.routes import Send, Traced
+from sage_runtime.engine.threads.routes import Send, Traced, copying
 from sage_runtime.events import Trace
 from sage_runtime.graph import EndOfStream
 from sage_runtime.safe_repr.exception_info import is_a
@@ -203,9 +202,8 @@ class SourceReplica(Replica):
             if self.spec.values is None:
                 if self.spec.none_ends:
                     return False
-                value = self._nothing()
-                if value is not None:
-                    return self._look_at(value, duration)
+                if self.job.idle_sources is not None and self.job.idle_sources.nothing(self):
+                    return False
                 self._doze(self.spec.idle_delay)
             return True
         if not self._pass_gate() and not self.job.closing:
@@ -214,15 +212,6 @@ class SourceReplica(Replica):
             return False
         self._give(value, duration)
         return self._pace()
-
-    def _nothing(self) -> Any:
-        """What is to be taken in place of the `None` that `execute` returned."""
-        if self.spec.when_idle is None:
-            return None
-        try:
-            return self.spec.when_idle(self)
-        except BaseException as error:  # noqa: BLE001 - it may have asked user code once more
-            return _Raised(error)
 
     def _give(self, value: Any, duration: float) -> None:
         """Give away one record, which may be one to follow."""
