@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import pytest
+from support.waiting import SOON
 
 from sage_runtime import engine, sage_imports
 from sage_runtime.api import console, environment
@@ -59,5 +60,5 @@ def runtime(published: Published) -> Iterator[ThreadEngine]:
     JobManager.instance = None
     yield fresh
     fresh.stop()
-    assert fresh.wait(10)
+    assert fresh.wait(SOON)
     engine.set_current(None)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.graphs import Pipeline, Recorder, run
+from support.waiting import SOON
 
 from sage_runtime.engine.call_metrics import CALL_EVENTS
 from sage_runtime.engine.threads import engine as runtime_module
@@ -155,8 +156,8 @@ def test_calls_above_the_rate_are_counted_and_not_told() -> None:
     pipeline.add("sink", make, pipeline.values(range(calls)))
     runtime = ThreadEngine(recorder, clock=lambda: 0.0)
     job = runtime.submit(pipeline.graph())
-    assert job.wait(20)
-    assert runtime.wait(20)
+    assert job.wait(SOON)
+    assert runtime.wait(SOON)
     told = len(recorder.of(ServiceCall))
     assert 0 < told <= CALL_EVENTS
     assert told + sum(event.count for event in recorder.of(LeftOut)) == calls

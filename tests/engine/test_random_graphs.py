@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from support.graphs import Recorder
 from support.random_graphs import Built, Outcome, Plan, build, emitted, model, operator_id, plans
 from support.random_rules import Item
+from support.waiting import SOON
 
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Failure, LeftOut, Notice, OperatorStats, PipelineFinished, ServiceCall, ServiceStats
 
-SOON = 60.0
 """Seconds after which a run has hung, on a machine that has much else to do."""
 
 TOLD = frozenset({"operator", "service"})

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.waiting import SOON
+
 from sage_runtime import events
 from sage_runtime.events import (
     Command,
@@ -133,7 +135,7 @@ class FakeSession:
         return 0
 
     def close(self) -> None:
-        self.may_close.wait(10)
+        self.may_close.wait(SOON)
         self.done.append("close")
         self.closed.set()
 
