@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -9,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from sage_runtime import engine
+from sage_runtime.api import exhaustion
 from sage_runtime.api import idle_sources as idle_policy
 from sage_runtime.api.environment import BaseEnvironment
 from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment, RuntimeLocalEnvironment
@@ -119,8 +122,12 @@ class Slow(SourceFunction):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rounds are enough; and threads that were there before the script, as pytest-xdist's, have no say in it."""
     monkeypatch.setattr(idle_policy, "ROUNDS", 3)
     monkeypatch.setattr(idle_policy, "EXHAUSTED_ROUNDS", 3)
+    before = sys._current_frames().keys() - {threading.get_ident()}
+    at_work = exhaustion.others_at_work
+    monkeypatch.setattr(exhaustion, "others_at_work", lambda *besides: at_work(*besides, *before))
 
 
 @pytest.mark.usefixtures("runtime", "impatient")

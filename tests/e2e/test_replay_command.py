@@ -15,7 +15,7 @@ def test_a_recording_opens_at_its_end_and_can_be_played_from_its_start(recording
         terminal.press("0")
         terminal.wait_for("STARTING", hides("tick "))
         terminal.press(" ")
-        terminal.wait_for("REPLAY", "tick 5")
+        terminal.wait_for("FINISHED", "tick 5")
         terminal.press("0")
         terminal.wait_for("STARTING", hides("tick "))
         terminal.press("$")
