@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
-from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ RECORDS = 1000
 
 
 class Calls:
-    """Counts the calls of functions by name, and the steps of one function, while it is installed on this thread."""
+    """Counts the calls of functions by name while it is installed on this thread: also those of a clock or a lock."""
 
     def __init__(self) -> None:
         self.names: Counter[str] = Counter()
@@ -44,28 +43,6 @@ class Calls:
             self.names[argument.__name__] += 1
 
 
-def steps_of(code: CodeType, action: Callable[[], object]) -> int:
-    """How many steps of the interpreter (bytecodes) `code` takes while `action` runs."""
-    steps = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal steps
-        if frame.f_code is not code:
-            return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
-        steps += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        action()
-    finally:
-        sys.settrace(before)
-    return steps
-
-
 def execute(value: int) -> int:
     return value
 
@@ -75,14 +52,12 @@ def nobody(record: Any, error: BaseException) -> None:
 
 
 LOOPS = pytest.mark.parametrize(
-    ("loop", "most_steps"),
-    [(map_loop(execute), 20), (filter_loop(execute), 20), (sink_loop(execute), 12)],
-    ids=["map", "filter", "sink"],
+    "loop", [map_loop(execute), filter_loop(execute), sink_loop(execute)], ids=["map", "filter", "sink"]
 )
 
 
 @LOOPS
-def test_a_record_costs_the_user_s_call_and_at_most_one_append(loop: Loop, most_steps: int) -> None:
+def test_a_record_costs_the_user_s_call_and_at_most_one_append(loop: Loop) -> None:
     send = Send(deque[Any](maxlen=0), lambda: None)
     with Calls() as calls:
         loop(iter([7] * RECORDS), send, nobody)
@@ -93,16 +68,7 @@ def test_a_record_costs_the_user_s_call_and_at_most_one_append(loop: Loop, most_
 
 
 @LOOPS
-def test_a_record_takes_few_steps_of_the_interpreter(loop: Loop, most_steps: int) -> None:
-    send = Send(deque[Any](maxlen=0), lambda: None)
-    code = loop.__code__  # type: ignore[attr-defined]
-    few = steps_of(code, lambda: loop(iter([7] * 10), send, nobody))
-    many = steps_of(code, lambda: loop(iter([7] * (10 + RECORDS)), send, nobody))
-    assert many - few <= most_steps * RECORDS
-
-
-@LOOPS
-def test_a_record_leaves_nothing_in_memory(loop: Loop, most_steps: int) -> None:
+def test_a_record_leaves_nothing_in_memory(loop: Loop) -> None:
     send = Send(deque[Any](maxlen=0), lambda: None)
     records = [7] * (10 * RECORDS)
     loop(iter(records), send, nobody)  # what is made once has been made

@@ -427,4 +427,6 @@ class Size:
         return f"{self.width}x{self.height}"
 
 
-SIZES = (Size(60, 20), Size(80, 24), Size(120, 36), Size(200, 50))
+SIZES = (Size(80, 24), Size(120, 36))
+"""How large each screen's pictures are; `SMALL` and `LARGE` are for those whose panes lie otherwise there."""
+SMALL, LARGE = Size(60, 20), Size(200, 50)
