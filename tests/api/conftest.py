@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 from support.reference_engine import ReferenceEngine
+from support.waiting import SOON
 
 from sage_runtime import engine, sage_imports
 from sage_runtime.api import console, environment
@@ -82,5 +83,5 @@ def runtime(request: pytest.FixtureRequest, published: Published) -> Iterator[En
     JobManager.instance = None
     yield fresh
     fresh.stop()
-    assert fresh.wait(10)
+    assert fresh.wait(SOON)
     engine.set_current(None)

@@ -20,7 +20,7 @@ NewTopic = kafka.admin.NewTopic
 SOON = {"session_timeout_ms": 4000, "heartbeat_interval_ms": 1000, "max_poll_interval_ms": 5000}
 """This broker lets a group begin only after a part of these times, in milliseconds."""
 
-pytestmark = pytest.mark.usefixtures("runtime")
+pytestmark = [pytest.mark.foreign, pytest.mark.usefixtures("runtime")]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import pytest
 from sage_runtime.api.environments import KernelLocalEnvironment
 from sage_runtime.api.io.kafka import KafkaSourceFunction
 
+pytestmark = pytest.mark.foreign
+
 pytest.importorskip("kafka", reason="the extra kafka is not installed")
 confluent_kafka = pytest.importorskip("confluent_kafka", reason="librdkafka's mock cluster is not installed")
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from support.waiting import SOON
 
 from sage_runtime.api import monitoring, monitoring_reports
 from sage_runtime.api.monitoring import (
@@ -125,7 +126,7 @@ def test_reports_come_by_themselves_until_they_are_stopped(collector: MetricsCol
     reporter = MetricsReporter(collector, report_interval=3600, report_callback=lambda report: arrived.set())
     reporter.start_reporting()
     reporter.start_reporting()
-    assert arrived.wait(10)
+    assert arrived.wait(SOON)
     reporter.stop_reporting()
     reporter.stop_reporting()
     assert "MetricsReporter" not in {thread.name for thread in threading.enumerate()}

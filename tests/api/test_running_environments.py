@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from support.waiting import SOON
 
 from sage_runtime.api.environments import (
     FlowNetEnvironment,
@@ -96,7 +97,7 @@ class TestLifecycle:
         env.from_source(Endless).sink(Collect, seen)
         uuid = env.submit()
         assert (uuid, env.is_running) == (env.env_uuid, True)
-        assert Endless.started.wait(10)
+        assert Endless.started.wait(SOON)
         env.stop()
         assert (env.is_running, len(uuid), env.env_uuid) == (False, 36, uuid)
         assert seen

@@ -31,8 +31,8 @@ def test_the_demo_has_something_for_every_pane(tmp_path: Path) -> None:
     session = Session(SessionOptions(script=demo_script(), python=sys.executable, reload=False, root=tmp_path))
     try:
         session.start()
-        wait_for(lambda: bool(session.snapshot().shown.failures) and session.snapshot().shown.lines["log"] > 0, 30)
-        wait_for(lambda: session.snapshot().shown.lines["output"] > 3, 30)
+        wait_for(lambda: bool(session.snapshot().shown.failures) and session.snapshot().shown.lines["log"] > 0)
+        wait_for(lambda: session.snapshot().shown.lines["output"] > 3)
         (pipeline,) = session.snapshot().shown.pipelines
         assert {one.name for one in pipeline.services if one.calls} == {"library", "model"}
         assert any(edge.feedback for edge in pipeline.edges)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from support.waiting import SOON
 
 from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
 
@@ -70,7 +71,7 @@ def test_a_write_that_waits_for_its_reader_can_be_abandoned(pipe: Pipe) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     writer.abandon()
-    thread.join(10)
+    thread.join(SOON)
     assert outcome == ["abandoned"]
     with pytest.raises(OutputAbandonedError):
         writer.write(b"more")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.pictures import taken
-from support.showing import SIZES, Size, run_view
+from support.showing import SIZES, SMALL, Size, run_view
 from support.stores import SOURCE, distribution, inspected_session
 
 from sage_runtime.events import Inspect, Latency, Record, replace
@@ -162,7 +162,7 @@ def test_control_characters_of_records_are_shown() -> None:
     assert lines[1:] == ["   a␛[31m", "   b"]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", [SMALL, *SIZES], ids=str)
 def test_the_screen(
     snap_compare: Callable[..., bool], size: Size, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

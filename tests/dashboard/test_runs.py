@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.pictures import taken
-from support.showing import SIZES, FakeSession, Size, hello_session
+from support.showing import LARGE, SIZES, FakeSession, Size, hello_session
 from support.stores import EDIT, edited_session
 
 from sage_runtime.events import replace
@@ -132,7 +132,7 @@ def test_a_diff_names_its_files() -> None:
     assert "  -        return sorted(scores)[:top_k]" in lines
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", [*SIZES, LARGE], ids=str)
 def test_the_runs(snap_compare: Callable[..., bool], size: Size) -> None:
     assert taken(snap_compare, edited_session(), size, ("v",))
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from support.dashboards import Dashboard, open_dashboard
 from support.pictures import taken
-from support.showing import SIZES, FakeSession, Size
+from support.showing import SIZES, SMALL, FakeSession, Size
 from support.stores import calls, distribution, store_session
 
 from sage_runtime.events import ServiceCall, replace
@@ -239,7 +239,7 @@ async def test_escape_goes_back() -> None:
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", [SMALL, *SIZES], ids=str)
 def test_a_service(snap_compare: Callable[..., bool], size: Size) -> None:
     assert taken(snap_compare, store_session(), size, opening=ServiceOpened(KEY))
 

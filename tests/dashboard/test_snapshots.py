@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from support.pictures import drawn
-from support.showing import SIZES, FakeSession, Size, hello_session, misbehaving_session, run_view, session_view
+from support.showing import (
+    LARGE,
+    SIZES,
+    SMALL,
+    FakeSession,
+    Size,
+    hello_session,
+    misbehaving_session,
+    run_view,
+    session_view,
+)
 from textual.pilot import Pilot
 
 from sage_runtime.events import ReplicaStats, replace
@@ -47,17 +57,17 @@ def taken(
     return snap_compare(app_of(session), terminal_size=(size.width, size.height), run_before=pressing(keys, theme))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", [SMALL, *SIZES, LARGE], ids=str)
 def test_a_running_pipeline(snap_compare: Compare, size: Size) -> None:
     assert taken(snap_compare, misbehaving_session(), size)
 
 
 @pytest.mark.parametrize("pane", range(1, 7))
 def test_each_pane_alone(snap_compare: Compare, pane: int) -> None:
-    assert taken(snap_compare, misbehaving_session(), Size(60, 20), (str(pane),))
+    assert taken(snap_compare, misbehaving_session(), SMALL, (str(pane),))
 
 
-@pytest.mark.parametrize("size", [Size(80, 24), Size(120, 36)], ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_failure_with_its_traceback(snap_compare: Compare, size: Size) -> None:
     assert taken(snap_compare, misbehaving_session(), size, ("6", "enter"))
 

@@ -10,22 +10,8 @@ from pathlib import Path
 from support.command import COMMAND, is_stopped, nothing_left, processes
 from support.recorder import Recorder
 from support.scripts import ORDERS, SHOP, written
-from support.terminal import Terminal
-from support.walking import (
-    Step,
-    Then,
-    copies,
-    do,
-    hides,
-    lacks,
-    matches,
-    press,
-    sets_off,
-    shows,
-    type_in,
-    walk,
-    writes,
-)
+from support.terminal import Terminal, Then, hides, matches, sets_off, shows
+from support.walking import Step, copies, do, lacks, press, type_in, walk, writes
 from textual.keys import format_key
 
 from sage_runtime.events import (

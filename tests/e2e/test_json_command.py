@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command import COMMAND, PATIENCE, Completed, Running, nothing_left, sage_tui
+from support.command import COMMAND, Completed, Running, nothing_left, sage_tui
 from support.scripts import STREAM, TUTORIAL, written
+from support.waiting import SOON
 
 from sage_runtime.events import EVENT_TYPES
 
@@ -177,6 +178,6 @@ def test_a_watched_folder_that_its_own_output_is_redirected_to_reloads_nothing(t
     script = written(tmp_path, "script.py", "import sys, time\nprint('here', flush=True)\ntime.sleep(0.7)\n")
     with (tmp_path / "events.jsonl").open("wb") as out, (tmp_path / "errors.txt").open("wb") as err:
         command = [*COMMAND, "--json", "--watch", str(tmp_path), "--exit-on-finish", str(script)]
-        subprocess.run(command, stdout=out, stderr=err, cwd=tmp_path, timeout=PATIENCE, check=True)
+        subprocess.run(command, stdout=out, stderr=err, cwd=tmp_path, timeout=SOON, check=True)
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
     assert {event["run"] for event in events} == {1}

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND, Completed, Running, eventually, is_stopped, nothing_left, processes, sage_tui
+from support.command import COMMAND, Completed, Running, is_stopped, nothing_left, processes, sage_tui
 from support.scripts import STREAM, TUTORIAL, written
+from support.waiting import SOON, eventually
 
 
 def plain(folder: Path, text: str, *arguments: str, options: tuple[str, ...] = (), stdin: bytes = b"") -> Completed:
@@ -161,7 +162,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
 def test_head_shows_a_line_and_that_is_all(tmp_path: Path) -> None:
     written(tmp_path, "tutorial.py", TUTORIAL)
     shell = f"'{sys.executable}' -m sage_tui --plain tutorial.py | head -1; exit ${{PIPESTATUS[0]}}"
-    run = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, timeout=30, check=False)
+    run = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, timeout=SOON, check=False)
     assert run.stdout.startswith(b"ServiceFactory initialized")
     assert run.returncode in (0, 141)  # the run may be over before head has gone
     assert b"Traceback" not in run.stderr
@@ -277,7 +278,7 @@ def test_a_closed_stdout_from_the_start_is_status_141(tmp_path: Path) -> None:
     run = subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -m sage_tui --plain '{script}' >&-"],
         capture_output=True,
-        timeout=30,
+        timeout=SOON,
         check=False,
         cwd=tmp_path,
     )
@@ -287,7 +288,7 @@ def test_a_closed_stdout_from_the_start_is_status_141(tmp_path: Path) -> None:
 def test_a_closed_stderr_changes_nothing(tmp_path: Path) -> None:
     script = written(tmp_path, "flow.py", "import sys\nprint('x')\nsys.exit(3)")
     command = f"'{sys.executable}' -m sage_tui --plain '{script}' 2>&-"
-    run = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, timeout=30, check=False, cwd=tmp_path)
+    run = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, timeout=SOON, check=False, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (3, b"x\n")
 
 
@@ -297,7 +298,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     script = written(tmp_path, "flow.py", "print('x')")
     with Path("/dev/full").open("wb") as full:
         run = subprocess.run(
-            [*COMMAND, "--plain", script], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False, cwd=tmp_path
+            [*COMMAND, "--plain", script], stdout=full, stderr=subprocess.PIPE, timeout=SOON, check=False, cwd=tmp_path
         )
     assert run.returncode == 1
     assert b"stdout can't be written" in run.stderr
@@ -342,7 +343,7 @@ def test_neither_help_nor_plain_loads_the_dashboards_libraries(tmp_path: Path) -
             [sys.executable, "-X", "importtime", "-m", "sage_tui", *arguments],
             cwd=tmp_path,
             capture_output=True,
-            timeout=30,
+            timeout=SOON,
             check=True,
         )
         loaded = {line.split("|")[-1].strip().partition(".")[0] for line in run.stderr.decode().splitlines()}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from support.waiting import SOON
 
 
 def engine_threads() -> list[threading.Thread]:
@@ -19,5 +20,5 @@ def no_thread_left() -> Iterator[None]:
     """Fail a test after which a thread of the engine does not end."""
     yield
     for thread in engine_threads():
-        thread.join(5.0)
+        thread.join(SOON)
     assert engine_threads() == []

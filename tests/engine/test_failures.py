@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
+from support.waiting import SOON
 
 from sage_runtime.engine.failures import FULL, MOST_GROUPS, Failures, traceback_text
 from sage_runtime.engine.threads.engine import ThreadEngine
@@ -62,7 +63,7 @@ def failing_with(make: Callable[[int], Exception], count: int) -> Recorder:
         raise make(value)
 
     pipeline.add("sink", Function(execute), pipeline.values(range(count)), name="bad")
-    run(pipeline, recorder, seconds=60)
+    run(pipeline, recorder)
     return recorder
 
 
@@ -238,7 +239,7 @@ def test_a_constructor_s_error_comes_out_of_submit_and_nothing_is_left_running()
     runtime = ThreadEngine(recorder)
     with pytest.raises(LookupError, match="no such model"):
         runtime.submit(pipeline.graph())
-    assert runtime.wait(5)
+    assert runtime.wait(SOON)
     assert runtime.jobs[0].status == "failed"
     assert ended == ["service"]
     assert [(f.source, f.kind) for f in recorder.of(Failure)] == [("bad", "operator")]

@@ -8,13 +8,12 @@ from collections import Counter
 from typing import Any
 
 from support.graphs import Function, Pipeline, Recorder, run
+from support.waiting import SOON
 
 from sage_runtime.engine.threads import feedback
 from sage_runtime.engine.threads.channels import MAX_CAPACITY, MIN_CAPACITY, Channel, Wakeup
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Notice, OperatorStats
-
-SOON = 10.0
 
 
 def test_a_slow_sink_holds_back_the_source() -> None:
@@ -142,7 +141,7 @@ def test_five_hundred_replicas_share_the_work() -> None:
     pipeline = Pipeline()
     mapped = pipeline.add("map", Function(lambda x: x), pipeline.values(range(5000)), parallelism=500)
     out = pipeline.sink(mapped, parallelism=3)
-    run(pipeline, seconds=60.0)
+    run(pipeline)
     assert Counter(out.values) == Counter(range(5000))
     assert out.closed == 3
 
@@ -153,7 +152,7 @@ def test_a_thousand_operators_run_and_end() -> None:
     for number in range(1000):
         last = pipeline.add("map", Function(lambda x: x + 1), last, name=f"m{number}")
     out = pipeline.sink(last)
-    run(pipeline, Recorder(), seconds=60.0)
+    run(pipeline, Recorder())
     assert out.values == list(range(1000, 1020))
 
 

@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 from support.graphs import Collected, Pipeline, Recorder
+from support.waiting import SOON
 
 from sage_runtime.engine.errors import ReplacedThreadsError
 from sage_runtime.engine.threads import engine as runtime
@@ -19,7 +20,6 @@ from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import PipelineFinished, PipelineSubmitted
 from sage_runtime.graph import Graph
 
-SOON = 10.0
 PARTS = frozenset({job.__file__, replica.__file__, runtime.__file__})
 
 

@@ -6,11 +6,10 @@ import threading
 from typing import Any
 
 from support.graphs import Function, Pipeline, Recorder, per_replica, run
+from support.waiting import SOON
 
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Record, ServiceCall, Trace
-
-SOON = 10.0
 
 
 def three_steps() -> tuple[Pipeline, Any]:

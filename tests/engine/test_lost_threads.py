@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 from support.graphs import Pipeline, Recorder, per_replica
+from support.waiting import SOON
 
 from sage_runtime.engine.errors import LostThreadError
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.engine.threads.replica import Replica
 from sage_runtime.events import Failure, PipelineFinished
-
-SOON = 10.0
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.graphs import Function, Pipeline, Recorder, run
 from support.heard import wait_for
 from support.services import calling
+from support.waiting import SOON
 
 from sage_runtime.engine.meters import (
     BLOCKED,
@@ -92,12 +93,12 @@ def test_an_operator_inside_a_long_execute_is_busy_and_its_queue_is_seen() -> No
 
     def slow(value: int) -> None:
         inside.set()
-        go.wait(10)
+        go.wait(SOON)
 
     pipeline = Pipeline()
     pipeline.add("sink", Function(slow), pipeline.values(range(9)), name="slow")
     job = ThreadEngine(recorder).submit(pipeline.graph())
-    assert inside.wait(5)
+    assert inside.wait(SOON)
 
     def seen(events: list[Any]) -> bool:
         return any(
@@ -107,7 +108,7 @@ def test_an_operator_inside_a_long_execute_is_busy_and_its_queue_is_seen() -> No
 
     recorder.wait_for(seen)
     go.set()
-    assert job.wait(5)
+    assert job.wait(SOON)
 
 
 def test_counters_are_fresh_when_a_fast_operator_turns_slow_in_the_middle_of_a_batch() -> None:
@@ -119,12 +120,12 @@ def test_counters_are_fresh_when_a_fast_operator_turns_slow_in_the_middle_of_a_b
     def suddenly_slow(value: int) -> None:
         if value >= fast:
             stuck.release()
-            go.acquire(timeout=10)
+            go.acquire(timeout=SOON)
 
     pipeline = Pipeline()
     pipeline.add("sink", Function(suddenly_slow), pipeline.values(range(fast + 20)), name="sink")
     job = ThreadEngine(recorder).submit(pipeline.graph())
-    assert stuck.acquire(timeout=10)
+    assert stuck.acquire(timeout=SOON)
 
     def counted(least: int) -> Any:
         return lambda events: any(
@@ -136,7 +137,7 @@ def test_counters_are_fresh_when_a_fast_operator_turns_slow_in_the_middle_of_a_b
     go.release(2)
     recorder.wait_for(counted(fast + 1))
     go.release(100)
-    assert job.wait(10)
+    assert job.wait(SOON)
     last = [stats for stats in recorder.of(OperatorStats) if stats.operator == "sink"][-1]
     assert last.records_in == fast + 20
 
@@ -173,12 +174,12 @@ def test_stats_are_published_only_when_something_changed() -> None:
 
     def wait() -> None:
         busy.set()
-        go.wait(10)
+        go.wait(SOON)
 
     pipeline.sink(pipeline.add("batch", Function(wait), none_ends=True, name="busy"), name="other")
     runtime = ThreadEngine(recorder)
     job = runtime.submit(pipeline.graph())
-    assert busy.wait(5)
+    assert busy.wait(SOON)
     for _ in range(5):
         job.sample()
     count = len(recorder.of(OperatorStats))
@@ -195,7 +196,7 @@ def test_stats_say_how_long_the_interval_was_that_they_speak_of(monkeypatch: pyt
     values = iter(range(3))
 
     def give() -> int | None:
-        step.acquire(timeout=10)
+        step.acquire(timeout=SOON)
         return next(values, None)
 
     pipeline = Pipeline()
@@ -220,7 +221,7 @@ def test_stats_say_how_long_the_interval_was_that_they_speak_of(monkeypatch: pyt
     read(102.5, 0)
     read(106.5, 2)
     step.release()
-    assert job.wait(5)
+    assert job.wait(SOON)
     found = [stats.interval for stats in recorder.of(OperatorStats) if stats.operator == "ask" and stats.records_in]
     assert found[0] == 2.0
     assert 4.0 in found

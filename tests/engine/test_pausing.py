@@ -6,11 +6,10 @@ import threading
 from typing import Any
 
 from support.graphs import Collected, Function, Pipeline, Recorder
+from support.waiting import SOON
 
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import OperatorStats
-
-SOON = 5.0
 
 
 class Noticed(Collected):

@@ -9,15 +9,13 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.graphs import Recorder
-from support.random_graphs import Built, Outcome, Plan, build, emitted, model, operator_id, plans
+from support.random_graphs import MANY, Built, Outcome, Plan, build, emitted, model, operator_id, plans
 from support.random_rules import Item
+from support.waiting import SOON
 
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Failure, LeftOut, Notice, OperatorStats, PipelineFinished, ServiceCall, ServiceStats
-
-SOON = 60.0
-"""Seconds after which a run has hung, on a machine that has much else to do."""
 
 TOLD = frozenset({"operator", "service"})
 
@@ -178,7 +176,7 @@ def wait_until_given(job: Job, built: Built, count: int) -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(plan=plans(endless=True), moment=st.integers(0, 500), paused=st.booleans())
+@given(plan=plans(endless=True), moment=st.integers(0, MANY), paused=st.booleans())
 def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()
     built = build(plan)
@@ -196,7 +194,7 @@ def test_a_drained_stop_delivers_all_that_the_sources_gave(plan: Plan, moment: i
 
 
 @settings(deadline=None, max_examples=25)
-@given(plan=plans(endless=True), moment=st.integers(0, 1000), paused=st.booleans())
+@given(plan=plans(endless=True), moment=st.integers(0, MANY), paused=st.booleans())
 def test_a_stop_at_any_moment_ends_every_thread_and_invents_nothing(plan: Plan, moment: int, paused: bool) -> None:
     recorder = Recorder()
     built = build(plan)

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from support.graphs import Collected, Pipeline, Recorder, run
 from support.services import Echo, Waiting, calling, with_service
+from support.waiting import SOON
 
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Failure, Notice, ServiceCall, ServiceStats
-
-SOON = 5.0
 
 
 class Boom:

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from support.graphs import Function, Pipeline, Recorder, per_replica, run
 from support.services import Echo, Waiting, calling, with_service
+from support.waiting import SOON
 
 from sage_runtime.engine.call_metrics import CALL_PREVIEW
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Failure, LeftOut, OperatorStats, PipelineSubmitted, ServiceCall, ServiceStats
-
-SOON = 5.0
 
 
 def test_both_call_styles_reach_the_method_with_its_arguments() -> None:
@@ -67,7 +66,7 @@ def test_calls_never_overlap_and_totals_are_exact_under_eight_callers() -> None:
     mapped = pipeline.add("map", calling(call), pipeline.values(range(8000)), parallelism=8, name="callers")
     out = pipeline.sink(mapped)
     recorder = Recorder()
-    run(pipeline, recorder, seconds=60.0)
+    run(pipeline, recorder)
     assert (service.overlaps, service.count) == (0, 8000)
     assert Counter(out.values) == Counter(range(8000))
     last = recorder.of(ServiceStats)[-1]

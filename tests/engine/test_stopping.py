@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
+from support.waiting import SOON
 
 from sage_runtime.engine.threads import job as job_module
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Failure, Notice, OperatorStats, PipelineFinished
-
-SOON = 5.0
 
 
 class Endless:
@@ -42,7 +41,7 @@ class Stuck:
 
     def execute(self, *_: Any) -> None:
         self.inside.set()
-        self.release.wait(30)
+        self.release.wait(SOON)
 
 
 @pytest.fixture
@@ -163,7 +162,7 @@ def test_stopping_the_run_wakes_every_call_and_later_submits_do_nothing() -> Non
     class Slow:
         def work(self) -> None:
             inside.set()
-            release.wait(30)
+            release.wait(SOON)
 
     def make(context: Any) -> Any:
         def call(value: int) -> None:

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from faults.catalogue import FAULTS
 from faults.catalogue.fault import Fault
-from faults.trying import Seen, attempt
+from faults.trying import attempt
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left behind is looked for in /proc")
 
@@ -25,29 +22,11 @@ PLAIN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
-    """What was seen of each fault that is asked for: tried several at a time, before the first one is looked at."""
-    asked = [item.callspec.params["fault"] for item in request.session.items if _is_ours(item)]  # type: ignore[attr-defined]
-    folder = tmp_path_factory.mktemp("faults")
-
-    def see(fault: Fault) -> Seen:
-        return attempt(fault, "plain", folder / fault.name)
-
-    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
-        tried = pool.map(see, [fault for fault in asked if not fault.lacks])
-        yield dict(zip([fault.name for fault in asked if not fault.lacks], tried, strict=True))
-
-
-def _is_ours(item: pytest.Item) -> bool:
-    return getattr(item, "originalname", "") == test_a_fault_is_taken_as_it_should_be.__name__
-
-
 @pytest.mark.parametrize("fault", PLAIN)
-def test_a_fault_is_taken_as_it_should_be(fault: Fault, seen: dict[str, Seen]) -> None:
+def test_a_fault_is_taken_as_it_should_be(fault: Fault, tmp_path: Path) -> None:
     if fault.lacks:
         pytest.skip(f"this machine lacks {fault.lacks}")
-    assert seen[fault.name].wrong == []
+    assert attempt(fault, "plain", tmp_path / "trial").wrong == []
 
 
 def test_each_fault_has_a_name_of_its_own_and_marks_one_line_at_most() -> None:

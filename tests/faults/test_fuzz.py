@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.recordings import archive, read_all, small_session
+from support.waiting import SOON
 
 from sage_runtime.events import (
     COMMANDS,
@@ -308,6 +309,6 @@ def test_a_replay_of_a_hostile_recording_can_be_opened_and_closed(packed: bytes,
     path.write_bytes(packed[: len(packed) // 2])
     session = ReplaySession(path)
     session.start()
-    session.wait(10)
+    session.wait(SOON)
     assert session.snapshot().live is False
     session.close()

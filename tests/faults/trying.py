@@ -12,22 +12,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from faults.catalogue.fault import HERE, READY, Fault, Trial
 from support.command import COMMAND, environment
-from support.terminal import Terminal
+from support.terminal import Terminal, Then
+from support.waiting import SOON
 
 MARK = "SAGE_TUI_FAULT"
 """The environment variable by which the processes of a trial are known."""
 
-LEAVES_SECONDS = 3.0
-"""So long after its end something may still be on its way out."""
-
-_BETWEEN_INTERRUPTS = 0.5
+_BETWEEN_INTERRUPTS = (0.5, 2.0, 8.0, 32.0)
 _AT_ONCE = 0.5
 _TELLING = re.compile(r"sage-tui: |  [\d,]+ x |  (warning|error): ")
 """Lines of the summary that say how it ended; the others give numbers."""
@@ -147,23 +145,23 @@ class _Piped:
         with self._changed:
             self._changed.notify_all()
 
-    def wait_for(self, text: str, patience: float) -> bool:
+    def wait_for(self, text: str) -> bool:
         """Wait until it has printed `text`, or can't any more."""
         wanted = text.encode()
         with self._changed:
-            self._changed.wait_for(lambda: wanted in self.out or not self._threads[0].is_alive(), patience)
+            self._changed.wait_for(lambda: wanted in self.out or not self._threads[0].is_alive(), SOON)
             return wanted in self.out
 
-    def end(self, patience: float) -> int | None:
+    def end(self) -> int | None:
         """Its exit status; None if it had to be killed."""
         try:
-            status: int | None = self.process.wait(patience)
+            status: int | None = self.process.wait(SOON)
         except subprocess.TimeoutExpired:
             status = None
             self.process.kill()
             self.process.wait()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(SOON)
         return status
 
 
@@ -175,7 +173,7 @@ def _in_pipes(fault: Fault, trial: Trial, seen: Seen) -> None:
             _disturb(fault, Trial(trial.folder, trial.script, trial.way, piped.process.pid), piped, seen)
     finally:
         began = time.monotonic()
-        status = piped.end(fault.patience)
+        status = piped.end()
     if fault.goes_on:
         ended = time.monotonic() - began
         soon = "at once" if ended < _AT_ONCE else f"within {math.ceil(ended)} s"
@@ -190,19 +188,26 @@ def _in_pipes(fault: Fault, trial: Trial, seen: Seen) -> None:
 
 
 def _disturb(fault: Fault, trial: Trial, piped: _Piped, seen: Seen) -> None:
-    if not piped.wait_for(READY, fault.patience):
+    if not piped.wait_for(READY):
         seen.wrong.append(f"never printed {READY!r}: {bytes(piped.err[-300:])!r}")
     if fault.act is not None and (complaint := fault.act(trial)):
         seen.wrong.append(complaint)
-    if fault.then and not piped.wait_for(fault.then, fault.patience):
+    if fault.then and not piped.wait_for(fault.then):
         seen.wrong.append(f"never printed {fault.then!r}: {bytes(piped.err[-300:])!r}")
-    for number in range(fault.interrupts):
-        if number:
-            try:
-                piped.process.wait(_BETWEEN_INTERRUPTS)
-            except subprocess.TimeoutExpired:
-                pass
+    if fault.interrupts:
         piped.process.send_signal(signal.SIGINT)
+    if fault.interrupts > 1:
+        _interrupt_again(piped.process)
+
+
+def _interrupt_again(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt it until it ends: what comes too soon is taken for an echo of the one before."""
+    for seconds in _BETWEEN_INTERRUPTS:
+        try:
+            process.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
 
 
 def _judge_plain(fault: Fault, trial: Trial, seen: Seen, out: bytes, err: bytes) -> None:
@@ -279,7 +284,7 @@ def _in_dashboard(fault: Fault, trial: Trial, seen: Seen) -> None:
     with Terminal(*command, size=(120, 36), cwd=trial.folder, **changes) as terminal:
         rest = terminal.line_modes()
         states = _watch(fault, Trial(trial.folder, trial.script, "tui", terminal.process.pid), terminal)
-        status = terminal.wait(15)
+        status = terminal.wait()
         seen.text = f"{' → '.join(states)}, {status}" if states else f"{status}: {_last_words(terminal, trial)}"
         seen.expect(fault.dashboard_status, status, "exit status")
         if fault.status == 2:
@@ -294,22 +299,21 @@ def _in_dashboard(fault: Fault, trial: Trial, seen: Seen) -> None:
 
 def _watch(fault: Fault, trial: Trial, terminal: Terminal) -> list[str]:
     """See it run, do what is done to it, run it again, leave; the states that were shown."""
-    ended = _ended(terminal)
     if fault.status == 2:
-        terminal.wait_for(lambda text: ended(), fault.patience)
+        terminal.wait()
         return []
     states = []
     if fault.act is not None or fault.goes_on:
-        terminal.wait_for(lambda text: READY in text and "RUNNING" in _header(text), fault.patience)
+        terminal.wait_for(READY, _is("RUNNING"))
     if fault.act is not None:
         states.append("RUNNING")
         complaint = fault.act(trial)
         assert not complaint, complaint
     if fault.then:
-        terminal.wait_for(lambda text: fault.then in text, fault.patience)
+        terminal.wait_for(fault.then)
     if not fault.state_again and fault.act is not None:
         return states
-    shown = terminal.wait_for(lambda text: fault.state in _header(text), fault.patience)
+    shown = terminal.wait_for(_is(fault.state))
     states.append(_state(shown, fault.state))
     if fault.state_again:
         before = _run(shown)
@@ -321,16 +325,15 @@ def _watch(fault: Fault, trial: Trial, terminal: Terminal) -> list[str]:
             back.replace(trial.script)  # it runs as soon as it is there
         else:
             terminal.press("r")
-        shown = terminal.wait_for(
-            lambda text: _run(text) > before and fault.state_again in _header(text), fault.patience
-        )
+        another = Then(f"shows a run after run {before}", lambda terminal: _run(terminal.text) > before)
+        shown = terminal.wait_for(another, _is(fault.state_again))
         states.append(_state(shown, fault.state_again))
     terminal.press("q")
     return states
 
 
-def _ended(terminal: Terminal) -> Callable[[], bool]:
-    return lambda: terminal.process.poll() is not None
+def _is(state: str) -> Then:
+    return Then(f"shows {state} in its header", lambda terminal: state in _header(terminal.text))
 
 
 def _header(text: str) -> str:
@@ -356,7 +359,7 @@ def _last_words(terminal: Terminal, trial: Trial) -> str:
 
 def _left_over(folder: Path) -> list[tuple[int, str]]:
     """The processes of a trial that don't end by themselves soon."""
-    end = time.monotonic() + LEAVES_SECONDS
+    end = time.monotonic() + SOON
     while (left := list(_of(folder))) and time.monotonic() < end:
         time.sleep(0.05)
     return left

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.heard import Heard, age, wait_for
+from support.waiting import SOON
 
 from sage_runtime.events import Failure, Input, InputRequested, OperatorStats, Output, PipelineFinished, RunStarted
 from sage_tui.session import Session, SessionOptions
@@ -188,7 +189,7 @@ def test_the_worker_dies_with_the_session_even_where_it_never_looks(tmp_path: Pa
         worker = int(output.readline().split()[1])
         assert not gone(worker)
         driver.send_signal(signal.SIGKILL)
-        driver.wait(10)
+        driver.wait(SOON)
         began = time.monotonic()
         wait_for(lambda: gone(worker))
         assert time.monotonic() - began < 1.0

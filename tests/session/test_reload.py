@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.heard import Heard, age, wait_for
+from support.waiting import SOON
 
 from sage_runtime.events import Event, Notice, Output, Pause, ReloadFailed, RunFinished, RunStarted
 from sage_tui.session import Session
@@ -337,7 +338,7 @@ def test_r_starts_again_after_a_run_has_ended(start: Start) -> None:
     session.reload()
     heard.finished(2)
     assert runs(heard)[1].reason == "restart"
-    finished = session.wait(5)
+    finished = session.wait(SOON)
     assert finished is not None
     assert finished.run == 2
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.heard import Heard, wait_for
 from support.recorder import Recorder
+from support.waiting import SOON
 
 from sage_runtime.events import Notice, Output, Pause, PipelineSubmitted, RunFinished, RunStarted, replace
 from sage_tui.journal import RecordingError, pack
@@ -54,7 +55,7 @@ def test_a_replay_says_and_shows_what_the_live_session_did(start: Start, replay:
     pack(live.folder, tmp_path / "all.sagerun")
     for path in (live.folder, tmp_path / "all.sagerun"):
         session, again = replay(path)
-        finished = session.wait(20)
+        finished = session.wait(SOON)
         assert finished == live.wait(0)
         assert again.lines == heard.lines
         view = session.snapshot()
@@ -79,7 +80,7 @@ def test_a_live_session_is_followed_from_run_to_run_to_its_end(start: Start, rep
     heard.until(lambda event: isinstance(event, Output) and event.run == 2)
     again.until(lambda event: isinstance(event, Output) and event.run == 2)
     live.close()
-    finished = session.wait(20)
+    finished = session.wait(SOON)
     assert finished is not None
     assert (finished.run, finished.status) == (2, "stopped")
     assert again.lines == heard.lines
@@ -90,7 +91,7 @@ def test_a_run_without_an_end_is_given_one(replay: Replay, tmp_path: Path) -> No
     recorder.write(RunStarted(script="s.py"), PipelineSubmitted(pipeline="p"), Output(text="x"))
     recorder.writer.close()
     session, heard = replay(tmp_path)
-    finished = session.wait(20)
+    finished = session.wait(SOON)
     assert finished is not None
     assert finished.status == "stopped"
     assert any(isinstance(event, Notice) and "before the end" in event.message for event in heard.events)
@@ -107,7 +108,7 @@ def test_damage_is_told_and_what_comes_before_is_shown(replay: Replay, tmp_path:
     segment = tmp_path / "run-1.sagerun" / "000001.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b"lost", b"l\nst"))
     session, heard = replay(tmp_path)
-    session.wait(20)
+    session.wait(SOON)
     assert "readable" in heard.text()
     assert any(isinstance(event, Notice) and "damaged" in event.message for event in heard.events)
 
@@ -123,7 +124,7 @@ def test_the_last_run_that_had_a_pipeline_is_shown_where_later_ones_failed_at_on
         recorder.write(RunFinished(status="failed" if run == 2 else "finished", exit_code=run - 1))
         recorder.writer.close()
     session, _ = replay(tmp_path)
-    session.wait(20)
+    session.wait(SOON)
     view = session.snapshot()
     assert (view.current.run, view.shown.run) == (2, 1)
     assert session.lines("output").read(0, 1)[0].text == "worked"
@@ -134,7 +135,7 @@ def test_commands_do_nothing(replay: Replay, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "run-1.sagerun")
     recorder.write(RunStarted(script="s.py"), RunFinished(status="finished"))
     session, _ = replay(tmp_path)
-    session.wait(20)
+    session.wait(SOON)
     session.send(Pause())
     session.reload()
     session.stop()

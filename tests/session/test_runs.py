@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.heard import Heard, wait_for
+from support.waiting import SOON
 
 from sage_runtime.events import (
     Event,
@@ -387,7 +388,7 @@ def test_a_listener_that_blocks_holds_back_neither_snapshots_nor_the_end(start: 
 
     def block(line: bytes, event: Event) -> None:
         if event.run == 2:
-            release.wait(20)
+            release.wait(SOON)
 
     heard.said("xxx")
     session.subscribe(block)

@@ -174,6 +174,8 @@ def test_a_place_that_cannot_be_written_is_told_and_the_run_goes_on(start: Start
     assert "/proc/nowhere" in notice.message
     assert session.lines("output").read(0, 1)[0].text == "hello"
     assert "sage-tui-session_" in str(session.folder)
+    session.close()
+    shutil.rmtree(session.folder)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc can't be written, even by root")

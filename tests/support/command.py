@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from subprocess import PIPE, Popen
+from typing import IO
+
+from support.waiting import SOON, eventually
 
 COMMAND = (sys.executable, "-m", "sage_tui")
 """The command under test."""
 
-PATIENCE = 30.0
-"""Seconds after which something that should have happened is taken for a failure."""
+NO_CHANGES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -41,28 +44,56 @@ def environment(**changes: str) -> dict[str, str]:
 
 def sage_tui(*arguments: str | Path, cwd: Path, stdin: bytes = b"", **changes: str) -> Completed:
     """Run the command to its end, in `cwd`, with environment variables `changes`."""
-    completed = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-        env=environment(**changes),
-    )
-    return Completed(completed.returncode, completed.stdout, completed.stderr)
+    return completed([*COMMAND, *arguments], cwd=cwd, stdin=stdin, changes=changes)
+
+
+def completed(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    stdin: bytes = b"",
+    stdout: IO[bytes] | int = PIPE,
+    changes: Mapping[str, str] = NO_CHANGES,
+) -> Completed:
+    """Run any command to its end."""
+    with Popen(
+        list(map(str, command)), cwd=cwd, stdin=PIPE, stdout=stdout, stderr=PIPE, env=environment(**changes)
+    ) as process:
+        try:
+            out, err = process.communicate(stdin, SOON)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"{command} has not ended within {SOON} s\n{tails(out, err)}") from None
+    return Completed(process.returncode, out or b"", err)
+
+
+def tails(out: bytes | None, err: bytes | None) -> str:
+    """The ends of stdout and stderr, for people."""
+    pairs = (("stdout", out or b""), ("stderr", err or b""))
+    return "\n".join(f"{name}: {len(text)} bytes, at last {text[-600:]!r}" for name, text in pairs)
+
+
+def ended_how(process: Popen[bytes]) -> str:
+    """Whether a process still runs, and if not, how it ended."""
+    status = process.poll()
+    if status is None:
+        return "the command still runs"
+    if status < 0:
+        return f"the command was ended by {signal.Signals(-status).name}"
+    return f"the command has ended with status {status}"
 
 
 class Running:
     """The command, started with pipes for its streams; killed at the end of the `with` block if it still runs."""
 
     def __init__(self, *arguments: str | Path, cwd: Path, **changes: str) -> None:
-        self.process = subprocess.Popen(
+        self.process = Popen(
             [*COMMAND, *map(str, arguments)],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
             env=environment(**changes),
         )
         self._read = bytearray()
@@ -81,12 +112,14 @@ class Running:
 
     def line(self) -> bytes:
         """The next line of stdout."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SOON
         while b"\n" not in self._read:
             ready, _, _ = select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"no line on stdout within {PATIENCE} s, only {bytes(self._read)!r}"
-            piece = os.read(self._stdout, 65536)
-            assert piece, f"stdout ended after {bytes(self._read)!r}"
+            piece = os.read(self._stdout, 65536) if ready else b""
+            if not piece:
+                raise AssertionError(
+                    self._report(f"no line on stdout within {SOON} s" if not ready else "no more lines")
+                )
             self._read += piece
         line, _, rest = bytes(self._read).partition(b"\n")
         self._read[:] = rest
@@ -104,8 +137,18 @@ class Running:
 
     def end(self) -> Completed:
         """Wait for its end; what it printed since the last `line`."""
-        out, err = self.process.communicate(timeout=PATIENCE)
+        try:
+            out, err = self.process.communicate(timeout=SOON)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(self._report(f"it has not ended within {SOON} s")) from None
         return Completed(self.process.returncode, bytes(self._read) + (out or b""), err)
+
+    def _report(self, what: str) -> str:
+        """What went wrong, and how far it had come; the command is ended for that."""
+        how = ended_how(self.process)
+        self.process.kill()
+        out, err = self.process.communicate()
+        return f"{what}; {how}\n{tails(bytes(self._read) + (out or b''), err)}"
 
 
 def processes(mark: str | Path) -> list[int]:
@@ -149,7 +192,7 @@ def worker_of(script: Path) -> int:
         found = [pid for pid in processes(script) if _is_worker(pid)]
         return found if len(found) == 1 else []
 
-    return eventually(only, f"one worker of {script}")[0]
+    return eventually(only, f"one worker of {script}", lambda: _commands_of(script))[0]
 
 
 def _is_worker(pid: int) -> bool:
@@ -158,18 +201,8 @@ def _is_worker(pid: int) -> bool:
 
 def nothing_left(script: Path) -> None:
     """Wait until no process has `script` on its command line any more."""
-    eventually(lambda: not processes(script), f"the end of every process of {script}")
+    eventually(lambda: not processes(script), f"the end of every process of {script}", lambda: _commands_of(script))
 
 
-T = TypeVar("T")
-
-
-def eventually(probe: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
-    """The first true answer of `probe`, asked again and again; fails after `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while True:
-        answer = probe()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{what} has not come within {patience} s"
-        time.sleep(0.01)  # a probe of another process has nothing to wait on
+def _commands_of(mark: Path) -> list[str]:
+    return [f"{pid}: {command}" for pid, command in _command_lines() if str(mark) in command]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from support.showing import FakeSession
+from support.waiting import SOON
 from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
@@ -52,7 +53,7 @@ class Dashboard:
 
     async def closed(self) -> None:
         """Wait until the session is closed and the app knows it."""
-        await asyncio.to_thread(self.session.closed.wait, 10)
+        await asyncio.to_thread(self.session.closed.wait, SOON)
         await self.settle()
 
     def text(self) -> str:

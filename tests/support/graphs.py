@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from support.waiting import SOON
+
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.engine.threads.job import Job
 from sage_runtime.events import Event
@@ -30,7 +32,7 @@ class Recorder:
         with self._changed:
             return [event for event in self.events if isinstance(event, kind)]
 
-    def wait_for(self, found: Callable[[list[Event]], Any], seconds: float = 10.0) -> None:
+    def wait_for(self, found: Callable[[list[Event]], Any], seconds: float = SOON) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: found(self.events), seconds), "the event did not come"
 
@@ -117,7 +119,7 @@ def per_replica(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return make
 
 
-def run(pipeline: Pipeline, publisher: Recorder | None = None, *, seconds: float = 20.0) -> Job:
+def run(pipeline: Pipeline, publisher: Recorder | None = None, *, seconds: float = SOON) -> Job:
     """Run a pipeline to its end."""
     runtime = ThreadEngine(publisher)
     job = runtime.submit(pipeline.graph())

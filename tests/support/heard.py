@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from support.waiting import SOON, eventually
+
 from sage_runtime.events import Event, Output, RunFinished
 from sage_tui.session import StopTimes
 
 STUB = Path(__file__).with_name("stub_worker.py")
-PATIENCE = 20.0
 QUICK = StopTimes(terminate=0.3, kill=0.2, give_up=0.5, leftovers=0.2)
 
 
@@ -38,12 +39,15 @@ class Heard:
         return self.until_all(lambda events: next((event for event in events if found(event)), None), what)
 
     def until_all(self, found: Callable[[list[Event]], T | None], what: str = "events") -> T:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + SOON
         with self._changed:
             while (result := found(self.events)) is None:
                 left = end - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
-                    raise AssertionError(f"no such {what}; heard: {self.events}")
+                    last = "\n".join(map(repr, self.events[-30:]))
+                    raise AssertionError(
+                        f"no such {what} within {SOON} s; the last of {len(self.events)} events:\n{last}"
+                    )
             return result
 
     def text(self, run: int | None = None, stream: str | None = None) -> str:
@@ -67,12 +71,9 @@ class Heard:
         return event
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until something that announces itself in no other way is true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
+    eventually(condition, "the condition")
 
 
 def age() -> None:

@@ -1,20 +1,42 @@
-"""What a test leaves behind: threads, descriptors, child processes."""
+"""What a test leaves behind: threads, descriptors, processes, files.
+
+Each looks only at what is this process' own, or bears a mark that its processes inherit: other tests run beside it.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 3.0
-"""Seconds that what is ending may still take."""
+from support.waiting import SOON
+
+MARK = "SAGE_TUI_TEST"
+"""The environment variable by which the processes of a test are known, whoever's children they have become."""
 
 _FOLDER = Path("/proc/self/fd")
 _LASTING = ("sage-bus", "sage-preview", "asyncio_", "ThreadPoolExecutor", "pytest", "Dummy-")
 """Names of threads that outlive a test by design: of pools that the process shares."""
+
+_STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
+_started = 0
+"""How often this process has started another one."""
+
+
+def _note_start(event: str, _: object) -> None:
+    global _started
+    if event in _STARTS:
+        _started += 1
+
+
+sys.addaudithook(_note_start)
 
 
 def _threads() -> set[threading.Thread]:
@@ -44,20 +66,48 @@ def _children() -> set[int]:
     return found
 
 
+def _marked(mark: str) -> dict[int, str]:
+    """The processes that inherited a mark, and their commands, but for our own; nothing where there is no /proc."""
+    wanted = f"{MARK}={mark}".encode()
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if wanted in path.read_bytes().split(b"\0") and int(path.parent.name) != os.getpid():
+                command = path.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found[int(path.parent.name)] = command
+        except OSError:  # it has just ended, or is not ours
+            continue
+    return found
+
+
+def _files() -> set[str]:
+    """What lies in the folder of temporary files."""
+    return set(os.listdir(tempfile.gettempdir()))  # noqa: PTH208  (asked for each test: names are enough)
+
+
 @contextmanager
-def nothing_outlives() -> Iterator[None]:
-    """Fails if what runs inside leaves a thread, an open descriptor or a child process behind for long."""
-    threads, children = _threads(), _children()
+def nothing_outlives(mark: str) -> Iterator[None]:
+    """Fails if what runs inside leaves a thread, descriptor, process or temporary file behind.
+
+    What it starts bears the `mark`, which no other test may have.
+    """
+    os.environ[MARK] = mark
+    threads, children, started, files = _threads(), _children(), _started, _files()
     descriptors = _descriptors()
     yield
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + SOON
     while True:
         left = [f"thread {thread.name}" for thread in _threads() - threads]
         left += [f"process {pid}" for pid in _children() - children]
         left += [f"descriptor {fd}: {to}" for fd, to in _descriptors().items() if descriptors.get(fd) != to]
+        left += [f"file {name}" for name in _files() - files]
+        if not left and started != _started:
+            left += [f"process {pid}: {command}" for pid, command in _marked(mark).items()]
         if not left:
             return
         if time.monotonic() > end:
+            for pid in _marked(mark):
+                os.kill(pid, signal.SIGKILL)
             raise AssertionError(f"left behind: {', '.join(left)}")
         gc.collect()
         time.sleep(0.01)

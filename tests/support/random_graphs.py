@@ -34,7 +34,7 @@ from sage_runtime.graph import Graph, Partition
 LAPS = 2
 """How often the record of a source may go round a loop."""
 
-MANY = 1000
+MANY = 100
 """So many records a source without an end gives at full speed."""
 
 
@@ -51,7 +51,8 @@ class Origin(NamedTuple):
 class Source:
     """A source's function: gives its numbers, then ends or raises. `given` is what it has let out of its hands.
 
-    One without an end takes its time after a thousand records: loops may make a hundred of each.
+    One without an end takes ever more time after `MANY` records: loops may make a hundred of each, each of which may
+    wait, and how many there are must not depend on how long the test is held up.
     """
 
     def __init__(self, source: Origin, given: list[Item]) -> None:
@@ -66,8 +67,8 @@ class Source:
                 self._raises = False
                 raise RefusedError("the end")
             return None
-        if len(self._given) > MANY:
-            threading.Event().wait(0.001)
+        if (surplus := len(self._given) - MANY) > 0:
+            threading.Event().wait(0.01 * surplus)
         item = Item(number, LAPS)
         self._given.append(item)
         return item

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from support.graphs import Collected
+from support.waiting import SOON
 
 from sage_runtime.engine.context import OperatorContext
-
-SOON = 10.0
 
 
 class Item(NamedTuple):

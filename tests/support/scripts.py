@@ -85,6 +85,20 @@ env.submit(autostop=True)
 """A stream that goes on until it is stopped."""
 
 
+def ticking(last: int) -> str:
+    """A stream of so many ticks, that goes on without a word then: what it prints is the same on any machine."""
+    return STREAM.replace("return self.count", f"return self.count if self.count <= {last} else None")
+
+
+TICKS = ticking(5)
+"""Few enough that all of them are on the screen."""
+
+ENDING = STREAM.replace(
+    "self.count += 1", "if self.count == 5:\n            raise StopIteration\n        self.count += 1"
+)
+"""Five ticks, and then the end."""
+
+
 SHOP = (
     IMPORTS
     + """

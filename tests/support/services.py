@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from support.graphs import Collected, Function, Pipeline, Recorder, per_replica, run
+from support.waiting import SOON
 
 from sage_runtime.engine.threads.job import Job
-
-SOON = 5.0
 
 
 def calling(call: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:

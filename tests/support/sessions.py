@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from support.waiting import SOON
+
 from sage_runtime.events import Command, Event, RunFinished, encode
 from sage_tui.session.protocol import LineSource, Listener
 from sage_tui.state.views import SessionView
@@ -50,11 +52,11 @@ class PlayedSession:
         self.signalled.set()
 
     def wait_for_signal(self) -> None:
-        assert self.signalled.wait(10)
+        assert self.signalled.wait(SOON)
         self.signalled.clear()
 
     def wait_for_stop(self) -> None:
-        assert self.stopped.wait(10)
+        assert self.stopped.wait(SOON)
 
     def wait(self, timeout: float | None = None) -> RunFinished | None:
         return self._finished
@@ -63,7 +65,7 @@ class PlayedSession:
         return self._status
 
     def close(self) -> None:
-        self._thread.join(10)
+        self._thread.join(SOON)
 
     def snapshot(self) -> SessionView:
         raise AssertionError("not asked for here")

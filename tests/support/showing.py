@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.waiting import SOON
+
 from sage_runtime import events
 from sage_runtime.events import (
     Command,
@@ -133,7 +135,7 @@ class FakeSession:
         return 0
 
     def close(self) -> None:
-        self.may_close.wait(10)
+        self.may_close.wait(SOON)
         self.done.append("close")
         self.closed.set()
 
@@ -425,4 +427,6 @@ class Size:
         return f"{self.width}x{self.height}"
 
 
-SIZES = (Size(60, 20), Size(80, 24), Size(120, 36), Size(200, 50))
+SIZES = (Size(80, 24), Size(120, 36))
+"""How large each screen's pictures are; `SMALL` and `LARGE` are for those whose panes lie otherwise there."""
+SMALL, LARGE = Size(60, 20), Size(200, 50)

@@ -22,7 +22,8 @@ from pathlib import Path
 from types import TracebackType
 
 import pyte
-from support.command import PATIENCE, environment, eventually
+from support.command import ended_how, environment
+from support.waiting import SOON, eventually
 
 KEYS = {
     "enter": "\r",
@@ -59,8 +60,56 @@ _HAS_FRAMES = b"\x1b[?2026;2$y"
 _FRAME_BEGINS, _FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
 """Synchronized output: what is asked, what is answered, and what lies around each frame then."""
 
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[P_^][^\x1b]*\x1b\\|[ -/]*[0-~])")
+"""What a terminal obeys and doesn't show."""
+
+_FRAME = re.compile(rb".+?(?:\x1b\[\?2026l|\Z)", re.DOTALL)
+"""What is shown at once: to the end of a frame, or of what has come."""
+
+_SLOW = bool(os.environ.get("SAGE_TUI_SLOW_TERMINAL"))
+_PIECE, _PAUSE = (2048, 0.02) if _SLOW else (65536, 0.0)
+"""How much is read at once, and the seconds until it reads on: about as fast as a bad line, where that is asked for."""
+
 GLANCE = 0.05
 """Seconds between two looks at what changes elsewhere than on the screen."""
+
+
+@dataclass(frozen=True)
+class Then:
+    """Something that must come about in a terminal: in words, and how one sees it."""
+
+    words: str
+    seen: Callable[[Terminal], bool]
+
+    def __invert__(self) -> Then:
+        return Then(f"not: {self.words}", lambda terminal: not self.seen(terminal))
+
+    def __and__(self, other: Then) -> Then:
+        return Then(f"{self.words} and {other.words}", lambda terminal: self.seen(terminal) and other.seen(terminal))
+
+
+def shows(*texts: str) -> Then:
+    """All of these are on the screen."""
+    return Then(f"shows {texts}", lambda terminal: all(text in terminal.text for text in texts))
+
+
+def hides(*texts: str) -> Then:
+    """None of these is on the screen."""
+    return Then(f"hides {texts}", lambda terminal: not any(text in terminal.text for text in texts))
+
+
+def matches(pattern: str) -> Then:
+    """A line of the screen matches."""
+    return Then(f"shows /{pattern}/", lambda terminal: bool(re.search(pattern, terminal.text, re.MULTILINE)))
+
+
+def sets_off(pattern: str) -> Then:
+    """A piece of a line that matches, blanks around it left out, has another background than most of the screen."""
+
+    def seen(terminal: Terminal) -> bool:
+        return any(re.search(pattern, piece.strip()) for piece in terminal.picture.lit)
+
+    return Then(f"sets off /{pattern}/", seen)
 
 
 @dataclass(frozen=True)
@@ -87,15 +136,19 @@ class Terminal:
     """A command in a pseudo-terminal of `size` (columns, lines).
 
     A thread reads what the command writes and keeps the screen; the test's thread waits for what it should show. Like
-    most terminals it has synchronized output, so whoever waits sees whole frames.
+    most terminals it has synchronized output, so whoever waits sees whole frames; and sees each of them, however short
+    a time it is on the screen.
     """
 
     def __init__(self, *command: str | Path, size: tuple[int, int] = (80, 24), cwd: Path, **changes: str) -> None:
+        self.command = command
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
         self._raw = bytearray()
         self._answered = False
+        self._wanted: Callable[[], bool] | None = None
+        self._met: str | None = None
         self._taking = threading.Event()
         self._taking.set()
         self._text: str | None = None
@@ -125,27 +178,38 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._reader.join(PATIENCE)
+        self._reader.join(SOON)
         os.close(self._master)
 
     def _read(self) -> None:
         while True:
             self._taking.wait()
             try:
-                data = os.read(self._master, 65536)
+                data = os.read(self._master, _PIECE)
             except OSError:  # Linux: the last process that had the terminal has ended
                 return
             if not data:
                 return
             with self._changed:
-                self._raw += data
-                self._stream.feed(data)
-                self._text = None
-                if not self._answered and _ASKS_FOR_FRAMES in self._raw:
-                    self._answered = True
-                    os.write(self._master, _HAS_FRAMES)
-                if self._whole():
-                    self._changed.notify_all()
+                for piece in _FRAME.findall(data):
+                    self._show(piece)
+                self._changed.notify_all()
+            if _PAUSE:
+                time.sleep(_PAUSE)
+
+    def _show(self, data: bytes) -> None:
+        self._raw += data
+        self._stream.feed(data)
+        self._text = None
+        if not self._answered and _ASKS_FOR_FRAMES in self._raw:
+            self._answered = True
+            os.write(self._master, _HAS_FRAMES)
+        self._look()
+
+    def _look(self) -> None:
+        """Note it where a frame shows what somebody waits for."""
+        if self._wanted is not None and self._whole() and self._wanted():
+            self._met, self._wanted = self.text, None
 
     def _whole(self) -> bool:
         """Whether no frame has begun that has not ended: half of one may show things at two places."""
@@ -183,33 +247,50 @@ class Terminal:
         with self._changed:
             return bytes(self._raw)
 
-    def wait_for(self, wanted: str | Callable[[str], bool], patience: float = PATIENCE) -> str:
-        """Wait until the screen contains a text, or satisfies a predicate; returns what it shows then."""
-        deadline = time.monotonic() + patience
-        with self._changed:
-            while True:
-                shown = self.text
-                if self._whole() and (wanted in shown if isinstance(wanted, str) else wanted(shown)):
-                    return shown
-                rest = deadline - time.monotonic()
-                assert rest > 0, f"not on the screen within {patience} s: {wanted!r}\n{shown}"
-                assert self.process.poll() is None or self._reader.is_alive(), f"ended without {wanted!r}\n{shown}"
-                self._changed.wait(min(rest, 1.0))
+    def wait_for(self, *wanted: str | Then) -> str:
+        """Wait until a whole frame shows all the texts and all else that is wanted; returns what the screen shows then.
 
-    def wait_until(self, condition: Callable[[Terminal], bool], what: str, patience: float = PATIENCE) -> None:
-        """Wait until a condition holds of the terminal, or of what the command does elsewhere."""
-        deadline = time.monotonic() + patience
+        A failure tells which of it is missing, for how long it was waited for, what is on the screen and how the
+        command ended if it has.
+        """
+        parts = [shows(part) if isinstance(part, str) else part for part in wanted]
+        began = time.monotonic()
         with self._changed:
-            while not (self._whole() and condition(self)):
-                assert time.monotonic() < deadline, f"{what} has not come within {patience} s\n{self.text}"
-                assert self.process.poll() is None or self._reader.is_alive(), f"ended without {what}\n{self.text}"
+            self._wanted, self._met = lambda: all(part.seen(self) for part in parts), None
+            while True:
+                gone = self.process.poll() is not None and not self._reader.is_alive()
+                self._look()
+                if self._met is not None:
+                    return self._met
+                missing = " and ".join(part.words for part in parts if not part.seen(self)) or "the end of a frame"
+                waited = time.monotonic() - began
+                assert waited < SOON, self.report(f"waited {waited:.0f} s until it {missing}")
+                assert not gone, self.report(f"it ended before it {missing}")
                 self._changed.wait(GLANCE)
 
-    def holds(self, condition: Callable[[Terminal], bool]) -> bool:
+    def holds(self, then: Then) -> bool:
         """Whether a condition holds now, or of the frame that is just being drawn."""
         with self._changed:
-            assert self._changed.wait_for(self._whole, PATIENCE), f"a frame without an end\n{self.text}"
-            return condition(self)
+            assert self._changed.wait_for(self._whole, SOON), self.report("a frame has no end")
+            return then.seen(self)
+
+    def report(self, what: str) -> str:
+        """What went wrong, and all that one needs to see to find out why."""
+        with self._changed:
+            cursor, columns = self._screen.cursor, self._screen.columns
+            rows = [f"│{row}│" for row in self.text.split("\n")]
+        last = _ESCAPES.sub("", self.raw[-8192:].decode(errors="replace")).replace("\r", "")
+        return "\n".join(
+            [
+                f"{what}: {' '.join(map(str, self.command))}",
+                f"{columns} columns, {len(rows)} rows, cursor in column {cursor.x}, row {cursor.y}",
+                f"╭{'─' * columns}╮",
+                *rows,
+                f"╰{'─' * columns}╯",
+                ended_how(self.process),
+                f"its last words: {last[-600:]!r}",
+            ]
+        )
 
     def press(self, *keys: str) -> None:
         """Type keys: names such as `enter` and `ctrl+q`, or characters."""
@@ -269,10 +350,14 @@ class Terminal:
         """What closing the terminal's window does to the command."""
         os.killpg(self.process.pid, signal.SIGHUP)
 
-    def wait(self, patience: float = PATIENCE) -> int:
+    def wait(self) -> int:
         """Wait for the command's end and for all it wrote; returns its exit status."""
-        status = self.process.wait(patience)
-        self._reader.join(PATIENCE)
+        try:
+            status = self.process.wait(SOON)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(self.report(f"it has not ended within {SOON} s")) from None
+        self._reader.join(SOON)
+        assert not self._reader.is_alive(), self.report("somebody still has the terminal")
         return status
 
     def line_modes(self) -> tuple[int, int, int]:

@@ -7,21 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.terminal import Terminal
-
-
-@dataclass(frozen=True)
-class Then:
-    """What must come of a key: in words, and how one sees it."""
-
-    words: str
-    seen: Callable[[Terminal], bool]
-
-    def __invert__(self) -> Then:
-        return Then(f"not: {self.words}", lambda terminal: not self.seen(terminal))
-
-    def __and__(self, other: Then) -> Then:
-        return Then(f"{self.words} and {other.words}", lambda terminal: self.seen(terminal) and other.seen(terminal))
+from support.terminal import Terminal, Then, matches
 
 
 @dataclass(frozen=True)
@@ -55,42 +41,17 @@ def do(what: str, act: Callable[[Terminal], object], then: Then) -> Step:
 def walk(terminal: Terminal, steps: Iterable[Step]) -> None:
     """Take the steps in turn: none may have come about before it is taken, each must before the next one is."""
     for number, step in enumerate(steps, start=1):
-        what = f"step {number}, {step}: {step.then.words}"
-        assert not terminal.holds(step.then.seen), f"{what} was so before\n{terminal.text}"
+        assert not terminal.holds(step.then), terminal.report(f"step {number}, {step}: {step.then.words} was so before")
         step.act(terminal)
-        terminal.wait_until(step.then.seen, what)
+        terminal.wait_for(Then(f"{step.then.words} (step {number}, {step})", step.then.seen))
 
 
 # --- what can be seen -------------------------------------------------------------------------------------------------
 
 
-def shows(*texts: str) -> Then:
-    """All of these are on the screen."""
-    return Then(f"shows {texts}", lambda terminal: all(text in terminal.text for text in texts))
-
-
-def hides(*texts: str) -> Then:
-    """None of these is on the screen."""
-    return Then(f"hides {texts}", lambda terminal: not any(text in terminal.text for text in texts))
-
-
-def matches(pattern: str) -> Then:
-    """A line of the screen matches."""
-    return Then(f"shows /{pattern}/", lambda terminal: bool(re.search(pattern, terminal.text, re.MULTILINE)))
-
-
 def lacks(pattern: str) -> Then:
     """No line of the screen matches."""
     return ~matches(pattern)
-
-
-def sets_off(pattern: str) -> Then:
-    """A piece of a line that matches, blanks around it left out, has another background than most of the screen."""
-
-    def seen(terminal: Terminal) -> bool:
-        return any(re.search(pattern, piece.strip()) for piece in terminal.picture.lit)
-
-    return Then(f"sets off /{pattern}/", seen)
 
 
 def copies(pattern: str) -> Then:

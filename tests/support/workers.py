@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from support.waiting import SOON
+
 from sage_runtime.events import (
     Ack,
     Command,
@@ -30,9 +32,6 @@ from sage_runtime.worker.launch import WorkerConfig, command_line
 
 PYTHON = os.environ.get("SAGE_TUI_TEST_PYTHON", sys.executable)
 """The workers' Python: another version to test them there."""
-
-TIMEOUT = 60.0
-"""Seconds until a test gives up; nothing ever waits so long unless it hangs."""
 
 _M = TypeVar("_M", bound=Message)
 
@@ -135,7 +134,7 @@ class Run:
             return next((m for m in self.messages if isinstance(m, kind) and which(m)), None)
 
         with self._changed:
-            self._changed.wait_for(lambda: found() or not self._reading, TIMEOUT)
+            self._changed.wait_for(lambda: found() or not self._reading, SOON)
             message = found()
         assert message is not None, f"no such {kind.__name__} among {len(self.messages)} messages: {self.text[-500:]}"
         return message
@@ -143,7 +142,7 @@ class Run:
     def wait_for_output(self, text: str) -> None:
         """Wait until the worker has printed `text`."""
         with self._changed:
-            self._changed.wait_for(lambda: text in self.text or not self._reading, TIMEOUT)
+            self._changed.wait_for(lambda: text in self.text or not self._reading, SOON)
             assert text in self.text, self.text
 
     def wait_for_end_of_stdout(self) -> None:
@@ -152,7 +151,7 @@ class Run:
         os.set_blocking(descriptor, True)
         ended = threading.Thread(target=lambda: list(iter(lambda: os.read(descriptor, 1 << 16), b"")), daemon=True)
         ended.start()
-        ended.join(TIMEOUT)
+        ended.join(SOON)
         assert not ended.is_alive()
 
     # --- writing ---
@@ -173,8 +172,8 @@ class Run:
 
     def end(self) -> Self:
         """Wait for the process and read what is left."""
-        self.status = self.process.wait(TIMEOUT)
-        self._reader.join(TIMEOUT)
+        self.status = self.process.wait(SOON)
+        self._reader.join(SOON)
         assert not self._reader.is_alive()
         self._read_raw()
         return self
@@ -186,7 +185,7 @@ class Run:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._reader.join(TIMEOUT)
+        self._reader.join(SOON)
         for descriptor in (self._events, self._commands, *self._raw.values()):
             os.close(descriptor)
 
@@ -270,7 +269,7 @@ def plain(script: Path | str, *argv: str, folder: Path | None = None, **options:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=folder,
-        timeout=TIMEOUT,
+        timeout=SOON,
         env=_environment(),
         check=False,
         **options,

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.waiting import SOON
 
 from sage_runtime.events import MAX_TEXT, Flush, Hello, Message, Notice, Output, decode, encode
 from sage_runtime.worker.encoder import Origin, cut_text
 from sage_runtime.worker.event_bus import EventBus, pipe_writer
 from sage_runtime.worker.stdio.line_assembler import LineAssembler
 
-TIMEOUT = 30.0
 OUT = Origin("stdout", None, None)
 SINK = Origin("stdout", "p", "Sink")
 
@@ -38,7 +38,7 @@ class Reader:
 
     def write(self, data: bytes) -> None:
         self.entered.set()
-        assert self.open.wait(TIMEOUT)
+        assert self.open.wait(SOON)
         if self.broken:
             raise BrokenPipeError
         with self.changed:
@@ -64,7 +64,7 @@ class Reader:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         with self.changed:
-            assert self.changed.wait_for(condition, TIMEOUT)
+            assert self.changed.wait_for(condition, SOON)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def held(reader: Reader, bus: EventBus) -> None:
     reader.open.clear()
     reader.entered.clear()
     bus.send(Hello(1, "hold"))
-    assert reader.entered.wait(TIMEOUT)
+    assert reader.entered.wait(SOON)
 
 
 def test_events_are_numbered_from_one_in_the_order_they_are_published(reader: Reader, bus: EventBus) -> None:
@@ -115,7 +115,7 @@ def test_many_threads_lose_nothing_and_keep_their_own_order(reader: Reader, bus:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(TIMEOUT)
+        thread.join(SOON)
     bus.flush()
     notices = [m for m in reader.messages if isinstance(m, Notice)]
     assert [n.seq for n in notices] == list(range(1, 4001))
@@ -170,7 +170,7 @@ def test_publishers_wait_while_the_reader_is_behind_and_nothing_is_lost(reader: 
     assert not done.wait(0.1)
     assert len(bus._queue) <= 8193
     reader.open.set()
-    assert done.wait(TIMEOUT)
+    assert done.wait(SOON)
     bus.flush()
     assert reader.text == "".join(f"{i}\n" for i in range(20_000))
 
@@ -189,14 +189,14 @@ def test_large_texts_need_more_room(reader: Reader, bus: EventBus) -> None:
     assert not done.wait(0.1)
     assert len(bus._queue) <= 65
     reader.open.set()
-    assert done.wait(TIMEOUT)
+    assert done.wait(SOON)
 
 
 def test_an_acknowledged_flush_waits_for_the_reader(reader: Reader, bus: EventBus) -> None:
     done = threading.Event()
 
     def flush() -> None:
-        bus.flush(acknowledged=True, timeout=TIMEOUT)
+        bus.flush(acknowledged=True, timeout=SOON)
         done.set()
 
     bus.publish(Notice(message="before"))
@@ -207,7 +207,7 @@ def test_an_acknowledged_flush_waits_for_the_reader(reader: Reader, bus: EventBu
     bus.acknowledge(number + 100)
     assert not done.is_set()
     bus.acknowledge(number)
-    assert done.wait(TIMEOUT)
+    assert done.wait(SOON)
 
 
 def test_an_acknowledged_flush_gives_up_in_time(bus: EventBus) -> None:
@@ -221,16 +221,16 @@ def test_a_reader_that_has_gone_ends_every_wait(reader: Reader, bus: EventBus) -
 
     held(reader, bus)
     waiting = [
-        threading.Thread(target=lambda: bus.flush(acknowledged=True, timeout=TIMEOUT)),
+        threading.Thread(target=lambda: bus.flush(acknowledged=True, timeout=SOON)),
         threading.Thread(target=publish),
     ]
     for thread in waiting:
         thread.start()
     reader.broken = True
     reader.open.set()
-    assert reader.lost.wait(TIMEOUT)
+    assert reader.lost.wait(SOON)
     for thread in waiting:
-        thread.join(TIMEOUT)
+        thread.join(SOON)
         assert not thread.is_alive()
     bus.publish(Notice(message="into the void"))
     bus.flush()
@@ -260,7 +260,7 @@ def test_a_pipe_is_written_completely_however_small_it_is() -> None:
     received = b""
     while chunk := os.read(reading, 65536):
         received += chunk
-    thread.join(TIMEOUT)
+    thread.join(SOON)
     os.close(reading)
     assert received == data
 
@@ -365,7 +365,7 @@ def test_a_fault_of_the_pump_is_told_on_stderr_and_the_run_given_up(capfd: pytes
 
     bus = EventBus(1, write, lost=lost.set)
     bus.publish(Notice(level="info", message="never told"))
-    assert lost.wait(TIMEOUT)
+    assert lost.wait(SOON)
     bus.close()
     assert capfd.readouterr().err == "sage-tui: what happens can't be told any more: ZeroDivisionError: no way\n"
 

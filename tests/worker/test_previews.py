@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.waiting import SOON
 
 from sage_runtime.attribution import SCRIPT, Source, attributed, bequeath, current_source, set_source
 from sage_runtime.safe_repr import timed_call as asking
@@ -294,7 +295,7 @@ def test_a_repr_that_computes_for_ever_is_ended() -> None:
                 ended.set()
 
     assert preview(Computes()) == "<Computes (repr takes too long)>"
-    assert ended.wait(10)
+    assert ended.wait(SOON)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text() | st.binary() | st.floats(), st.lists, max_leaves=50))
@@ -350,7 +351,7 @@ def test_an_answer_that_comes_at_the_very_deadline_is_taken_and_its_thread_left_
 ) -> None:
     class JustTooLate(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
-            assert super().wait(10)
+            assert super().wait(SOON)
             return False
 
     def thrown(thread: threading.Thread) -> None:

@@ -94,8 +94,6 @@ class Fault:
     file: str = "{name}.py"
     """What the command is given; `{name}` is the fault's."""
     ways: tuple[str, ...] = WAYS
-    patience: float = 30.0
-    """Seconds until it counts as hanging."""
     lacks: str = ""
     """What this machine lacks to try it."""
     keeps: bool = True

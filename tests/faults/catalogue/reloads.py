@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faults.catalogue.fault import Check, Fault, Prepare, Trial
-from support.command import eventually
+from support.waiting import eventually
 
 FIRST = "import time\nprint('ready')\ntime.sleep(600)\n"
 SECOND = FIRST.replace("ready", "the second version")

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from faults.catalogue.fault import HEAD, Check, Fault, Trial
-from support.command import eventually, is_stopped
+from support.command import is_stopped
+from support.waiting import eventually
 
 STREAM = (
     HEAD
