@@ -11,19 +11,15 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from sage_runtime.events.kinds import OPERATOR_KINDS, SOURCE_KINDS
 from sage_runtime.frozen import Frozen
 
 if TYPE_CHECKING:
     from sage_runtime.engine.context import OperatorContext, ServiceContext
 
-Kind = Literal["source", "batch", "map", "filter", "flatmap", "keyby", "comap", "join", "sink"]
 Partition = Literal["forward", "hash", "broadcast", "round_robin"]
 
-SOURCE_KINDS = frozenset({"source", "batch"})
-KINDS = SOURCE_KINDS | {"map", "filter", "flatmap", "keyby", "comap", "join", "sink"}
 PARTITIONS = frozenset({"forward", "hash", "broadcast", "round_robin"})
-_MAKES_KEYS = frozenset({"keyby", "join"})
-_KEEPS_KEYS = frozenset({"map", "filter", "flatmap", "comap"})
 
 
 class GraphError(ValueError):
@@ -37,9 +33,9 @@ class EndOfStream:
 class OperatorSpec(Frozen):
     """One operator of a pipeline.
 
-    `id` is unique in the pipeline. `create` makes the user's function for one replica, on the thread that submits; it
-    is called once for each of the `parallelism` replicas. `class_name`, `file` and `line` say where the user's class or
-    lambda is.
+    `id` is unique in the pipeline, `kind` one of `OPERATOR_KINDS`. `create` makes the user's function for one replica,
+    on the thread that submits; it is called once for each of the `parallelism` replicas. `class_name`, `file` and
+    `line` say where the user's class or lambda is.
 
     Of sources only: with `values` the engine iterates them itself and `create` is not used; `delay` is the time between
     records in seconds (0: full speed); `idle_delay` the time until a source that returned `None` is asked again;
@@ -48,7 +44,7 @@ class OperatorSpec(Frozen):
 
     id: str
     name: str
-    kind: Kind
+    kind: str
     create: Callable[[OperatorContext], Any]
     class_name: str = ""
     parallelism: int = 1
@@ -158,12 +154,12 @@ class Graph(Frozen):
     @cached_property
     def keyed(self) -> frozenset[str]:
         """The ids of the operators whose records carry a key: keyby and join, and what is downstream of them."""
-        keyed = {operator.id for operator in self.operators if operator.kind in _MAKES_KEYS}
-        kinds = {operator.id: operator.kind for operator in self.operators}
+        keys = {operator.id: OPERATOR_KINDS[operator.kind].keys for operator in self.operators}
+        keyed = {name for name, kept in keys.items() if kept == "made"}
         reached = list(keyed)
         while reached:
             for edge in self.outputs[reached.pop()]:
-                if edge.target not in keyed and kinds[edge.target] in _KEEPS_KEYS:
+                if edge.target not in keyed and keys[edge.target] == "kept":
                     keyed.add(edge.target)
                     reached.append(edge.target)
         return frozenset(keyed)
@@ -195,7 +191,7 @@ def _refuse_duplicates(what: str, names: Iterable[str]) -> None:
 
 
 def _check_operator(operator: OperatorSpec) -> None:
-    if operator.kind not in KINDS:
+    if operator.kind not in OPERATOR_KINDS:
         raise GraphError(f"operator {operator.id!r} has the unknown kind {operator.kind!r}")
     if operator.parallelism < 1:
         raise GraphError(f"operator {operator.id!r} has a parallelism of {operator.parallelism}; 1 is the least")
@@ -222,5 +218,6 @@ def _check_inputs(operator: OperatorSpec, inputs: list[int]) -> None:
         return
     if not inputs:
         raise GraphError(f"operator {operator.id!r} has no input")
-    if operator.kind == "join" and inputs != [0, 1]:
-        raise GraphError(f"join {operator.id!r} needs the inputs 0 and 1, and has {inputs}")
+    needed = OPERATOR_KINDS[operator.kind].inputs
+    if needed is not None and inputs != list(range(needed)):
+        raise GraphError(f"{operator.kind} {operator.id!r} needs {needed} inputs, numbered from 0, and has {inputs}")

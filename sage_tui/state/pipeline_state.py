@@ -16,13 +16,11 @@ from sage_runtime.events import (
     ServiceStats,
     from_fields,
 )
+from sage_runtime.events.kinds import SOURCE_KINDS
 from sage_tui.state.operator_state import OperatorState
 from sage_tui.state.sanitize import fields_of, finite, seconds, text, whole
 from sage_tui.state.service_state import ServiceState
 from sage_tui.state.views import OperatorView, PipelineView, ServiceView
-
-SOURCES = frozenset({"source", "batch"})
-"""Kinds of operators that records come from."""
 
 MOST_UNDESCRIBED = 10_000
 """Operators and services that nobody submitted are followed up to this number."""
@@ -106,7 +104,7 @@ class PipelineState:
             for before in self.upstream.get(event.operator, ())
         )
         gained = operator.apply(event, time, upstream_blocked=blocked)
-        return gained if operator.info.kind in SOURCES else None
+        return gained if operator.info.kind in SOURCE_KINDS else None
 
     def apply_service(self, event: ServiceStats, time: float) -> None:
         """Take the stats of a service's method in."""

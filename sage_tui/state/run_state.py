@@ -29,10 +29,11 @@ from sage_runtime.events import (
     UnknownEvent,
     replace,
 )
+from sage_runtime.events.kinds import SOURCE_KINDS
 from sage_tui.state.bottleneck import bottleneck
 from sage_tui.state.failure_log import FailureLog
 from sage_tui.state.operator_state import ENDED
-from sage_tui.state.pipeline_state import SOURCES, PipelineState
+from sage_tui.state.pipeline_state import PipelineState
 from sage_tui.state.run_clock import RunClock
 from sage_tui.state.sanitize import event_from_json, event_to_json, finite, seconds, text, total, whole
 from sage_tui.state.series import Past, Span
@@ -152,7 +153,7 @@ class RunState:
         if gained is not None and operator is not None and operator.stats is not None:
             self.past.rate.add(gained[0], time, gained[1])
             self.past.spacing.note(operator.stats.interval)
-        if operator is not None and operator.recent > 0 and operator.info.kind not in SOURCES:
+        if operator is not None and operator.recent > 0 and operator.info.kind not in SOURCE_KINDS:
             self.past.p95.note(time, operator.recent)  # sources set their own pace
             self.slowest.note(time, event.operator, operator.recent)
         if int(time) > self._second:
@@ -271,7 +272,7 @@ class RunState:
             exit_code=None if finished is None else finished.exit_code,
             signal=None if finished is None else finished.signal,
             errors=records_failed + self.faults,
-            rate=sum(o.rate for p in pipelines for o in p.operators if o.kind in SOURCES),
+            rate=sum(o.rate for p in pipelines for o in p.operators if o.kind in SOURCE_KINDS),
             in_flight=self.in_flight,
             pipelines=pipelines,
             failures=self.failures.view(),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sage_runtime.api.functions import BaseFunction, FutureFunction
 from sage_runtime.api.lambdas import wrap_lambda
 
 if TYPE_CHECKING:
     from sage_runtime.api.environment import BaseEnvironment
-    from sage_runtime.graph import Kind, Partition
+    from sage_runtime.graph import Partition
 
 
 def function_class(function: Any, kind: str) -> tuple[type[Any], Callable[..., Any] | None]:
@@ -40,7 +40,7 @@ class BaseTransformation:
     `basename` is unique in the environment. `inputs` are pairs of the step upstream and the input's index.
     """
 
-    kind: ClassVar[Kind | Literal["future"]]
+    kind: ClassVar[str]
     is_spout: ClassVar[bool] = False
     is_sink: ClassVar[bool] = False
 
@@ -110,7 +110,7 @@ def _unique(name: str, env: BaseEnvironment) -> str:
 class SourceTransformation(BaseTransformation):
     """A stream's beginning. `delay` is None unless the user gave one, in seconds; see `Era.longest_tick`."""
 
-    kind: ClassVar[Literal["source", "batch"]] = "source"
+    kind = "source"
     is_spout = True
 
     def __init__(

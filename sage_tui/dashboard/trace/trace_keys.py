@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import Binding, BindingType
 
 from sage_runtime.events import Follow, Step
+from sage_runtime.events.kinds import SOURCE_KINDS
 from sage_tui.dashboard.trace.trace_screen import TraceScreen
 from sage_tui.state.views import OperatorView, PipelineView
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from sage_tui.session.protocol import SessionLike
     from sage_tui.state.views import SessionView
 
-SOURCES = ("source", "batch")
 
 TRACE_BINDINGS: tuple[BindingType, ...] = (
     Binding("t,T", "follow", "Trace", key_display="t", show=False, tooltip="Follow the next record", id="trace.follow"),
@@ -53,13 +53,13 @@ class TraceKeys:
         self._follow(operator)
         if not isinstance(self.screen, TraceScreen):
             # of a source every record is its own; of others, show which had been there
-            narrowed = None if operator is None or operator.kind in SOURCES else operator.id
+            narrowed = None if operator is None or operator.kind in SOURCE_KINDS else operator.id
             self._open(TraceScreen(narrowed, self.finder, self.colours))
 
     def action_step(self) -> None:
         """Release one record of the selected source, or of any, and show its way."""
         operator = self._selected_operator()
-        source = operator.key if operator is not None and operator.kind in SOURCES else None
+        source = operator.key if operator is not None and operator.kind in SOURCE_KINDS else None
         self.session.send(Follow(source, 1))
         self.session.send(Step(source))
         if not isinstance(self.screen, TraceScreen):
@@ -87,7 +87,7 @@ def sources_of(pipeline: PipelineView, operator: str) -> list[str]:
         if one not in seen:
             seen.add(one)
             waiting += _before(pipeline, one)
-    return [name for name, kind in kinds.items() if name in seen and kind in SOURCES]
+    return [name for name, kind in kinds.items() if name in seen and kind in SOURCE_KINDS]
 
 
 def _before(pipeline: PipelineView, operator: str) -> Iterable[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, product
 
+from sage_runtime.events.kinds import OPERATOR_KINDS
 from sage_tui.state.format import cell_len
 from sage_tui.state.graph.canvas import Canvas, Cell
 from sage_tui.state.graph.picture import GraphLayout, GraphLine, GraphNode, NodeKind, kinds_of
@@ -22,8 +23,8 @@ MOST_LANES = 12
 SERVICE = "\0service"
 """What tells the row of a service from the row of an operator by the same name."""
 
-_SIGNS = {"source": "▶", "batch": "▶", "sink": "■"}
-"""Where records come from and where they end; ● between."""
+_PLAIN_SIGN = "●"
+"""Of the kinds of operators that have no sign of their own."""
 
 
 @dataclass(slots=True)
@@ -202,7 +203,7 @@ def _finished(
     nodes = []
     for key in order:
         mark = (2 * dots[key], rows[key])
-        canvas.sign(mark, _SIGNS.get(kinds.get(key, ""), "●"))
+        canvas.sign(mark, _sign_of(kinds.get(key, "")))
         nodes.append(_node(key, "operator", names[key], mark, left, room))
     for key, name in services:
         mark = (2 * dots[key + SERVICE], rows[key + SERVICE])
@@ -218,3 +219,8 @@ def _node(key: str, kind: NodeKind, name: str, mark: Cell, left: int, room: int)
     return GraphNode(
         key, kind, name, mark[0], y, left + room - mark[0], 1, left, y, room - NUMBERS - 2, beside, y, NUMBERS, mark
     )
+
+
+def _sign_of(kind: str) -> str:
+    known = OPERATOR_KINDS.get(kind)  # a recording may have kinds that we don't know
+    return known.sign or _PLAIN_SIGN if known is not None else _PLAIN_SIGN

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sage_runtime.engine.threads.replica import JobView, Replica
+from sage_runtime.engine.threads.replica import JobView, Replica
 
 ROUNDS = 1000
 """How often in a row all sources may answer `None` in era 3."""
@@ -35,7 +33,7 @@ class _Idleness:
 
 
 class IdleSources:
-    """What the sources of one job know of one another. Each source calls `nothing` on its own thread."""
+    """What the sources of one job know of one another. Each source asks `have_run_dry` on its own thread."""
 
     def __init__(self, job: JobView, replicas: Sequence[Replica]) -> None:
         self._job = job
@@ -43,8 +41,8 @@ class IdleSources:
         self._sources = [replica for replica in replicas if replica.spec.is_source]
         self._idle: dict[Replica, _Idleness] = {}
 
-    def nothing(self, source: Replica) -> bool:
-        """A source has answered `None`; whether it ends, since all sources have nothing to emit."""
+    def have_run_dry(self, source: Replica) -> bool:
+        """A source answered `None`; true if it ends, since no source has anything to emit."""
         records = sum(replica.meter.records_out for replica in self._sources)
         idle = self._idle.get(source)
         if idle is None or idle.records != records:

@@ -89,7 +89,7 @@ class Job:
         self.follower = Follower()
         self.publish: Callable[[Event], None] = host.publisher.publish
         self.replicas: list[Replica] = []
-        self.idle_sources: IdleSources | None = None
+        self._idle_sources: IdleSources | None = None
         self._host = host
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
@@ -217,6 +217,10 @@ class Job:
     def at_rest(self) -> bool:
         """Whether a job with feedback has just come to rest; its loops are then closed."""
         return not self._live_sources and self._feedback.at_rest()
+
+    def has_run_dry(self, source: Replica) -> bool:
+        """A source answered `None`; true if it ends, since no source has anything to emit."""
+        return self._idle_sources is not None and self._idle_sources.have_run_dry(source)
 
     def pass_on_permit(self) -> None:
         """A source ended with a permit for anyone in hand: the record may come from elsewhere."""
@@ -371,7 +375,7 @@ class Job:
     def _prepare(self) -> None:
         self._feedback = Feedback(self.replicas)
         if self.graph.autostop:
-            self.idle_sources = IdleSources(self, self.replicas)
+            self._idle_sources = IdleSources(self, self.replicas)
         self._live = len(self.replicas)
         self._live_sources = sum(replica.spec.is_source for replica in self.replicas)
         with self._stats_lock:
@@ -450,7 +454,7 @@ class Job:
             self.publish(PipelineFinished(pipeline=self.id, status=self.status, duration=self.clock() - self._began))
             self._ended.set()
             self.replicas, self._services, self._feedback = [], {}, Feedback(())  # a script may submit many jobs
-            self.idle_sources = None
+            self._idle_sources = None
             self._sampler = JobSampler(self.id, self.gate, self.failures)
 
     def _end_services(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sage_runtime.attribution import set_source
 from sage_runtime.engine.context import OperatorContext
@@ -22,9 +22,6 @@ from sage_runtime.events import Event
 from sage_runtime.graph import Graph, OperatorSpec
 from sage_runtime.safe_repr.exception_info import is_a
 from sage_runtime.safe_repr.preview import preview
-
-if TYPE_CHECKING:
-    from sage_runtime.engine.threads.idle_sources import IdleSources
 
 BATCH_SECONDS = 0.05
 """A batch takes about this long at most, so that counters are fresh and a stop or an inspection takes effect."""
@@ -53,7 +50,6 @@ class JobView(Protocol):
     follower: Follower
     clock: Callable[[], float]
     graph: Graph
-    idle_sources: IdleSources | None
 
     def publish(self, event: Event) -> None:
         """Publish an event of the job."""
@@ -69,6 +65,9 @@ class JobView(Protocol):
 
     def at_rest(self) -> bool:
         """Whether a job with feedback has just come to rest; its loops are then closed."""
+
+    def has_run_dry(self, source: Replica) -> bool:
+        """A source answered `None`; true if it ends, since no source has anything to emit."""
 
     def pass_on_permit(self) -> None:
         """A source ended with a permit for anyone in hand: the record may come from elsewhere."""

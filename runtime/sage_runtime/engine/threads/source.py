@@ -202,7 +202,7 @@ class SourceReplica(Replica):
             if self.spec.values is None:
                 if self.spec.none_ends:
                     return False
-                if self.job.idle_sources is not None and self.job.idle_sources.nothing(self):
+                if self.job.has_run_dry(self):
                     return False
                 self._doze(self.spec.idle_delay)
             return True
