@@ -22,7 +22,7 @@ class _FrozenType(type):
     frozen_fields: tuple[tuple[str, Any], ...]
 
     def __new__(
-        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False, **options: Any
     ) -> _FrozenType:
         """A class whose fields are its bases' and then its own. `kw_only` is for the type checker."""
         hints: dict[str, str] = namespace.get("__annotations__", {})
@@ -30,7 +30,7 @@ class _FrozenType(type):
         fields = tuple(field for base in bases for field in getattr(base, "frozen_fields", ())) + tuple(own.items())
         names = tuple(field for field, _ in fields)
         slots = (*own, *namespace.get("__slots__", ()))
-        made = super().__new__(cls, name, bases, {**namespace, "__slots__": slots, "__match_args__": names})
+        made = super().__new__(cls, name, bases, {**namespace, "__slots__": slots, "__match_args__": names}, **options)
         made.frozen_fields = fields
         return made
 

@@ -6,13 +6,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from sage_runtime.events import CHANNELS as CHANNELS
 from sage_runtime.events import Event, Failure, Log, Notice, Output, Record, ServiceCall, Trace
 
 if TYPE_CHECKING:
     from sage_tui.journal.line_query import LineQuery
-
-CHANNELS = ("output", "log", "service_call", "failure", "notice", "record", "trace")
-"""The channels of a journal, each named after the type of the events that it holds."""
 
 
 class Line(NamedTuple):

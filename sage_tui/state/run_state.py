@@ -9,6 +9,7 @@ from operator import is_
 from typing import Any
 
 from sage_runtime.events import (
+    CHANNELS,
     Event,
     Failure,
     InputRequested,
@@ -42,9 +43,6 @@ from sage_tui.state.views import Bottleneck, Charts, PipelineView, RunView
 
 VERSION = 1
 """The version of `RunState.to_json`, which journals carry."""
-
-CHANNELS = ("output", "log", "service_call", "failure", "notice", "record", "trace")
-"""The channels of a journal, each named after the type of its events."""
 
 MOST_NOTICES = 100
 MOST_ENDED = 64

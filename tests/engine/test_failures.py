@@ -354,32 +354,20 @@ def test_a_constructor_s_error_keeps_its_own_cause() -> None:
     assert isinstance(raised.value.__cause__, KeyError)
 
 
-class HostileError(ValueError):
-    """Whatever looks at its parts as Python code does gets another exception."""
-
-    def _raise(self) -> Any:
-        raise RuntimeError("don't look")
-
-    args = __cause__ = __context__ = __traceback__ = __notes__ = __suppress_context__ = property(_raise)
-    exceptions = property(_raise)
-    __class__ = property(_raise)
-
-
 class HoldingError(Exception):
     """Not a group, though it has what groups have."""
 
     exceptions = ("not", "exceptions", 3)
 
 
-@pytest.mark.parametrize("kind", [HostileError, HoldingError])
-def test_an_exception_whose_parts_are_of_its_own_is_a_failure_like_any_other(kind: type[Exception]) -> None:
+def test_an_exception_that_only_looks_like_a_group_is_a_failure_like_any_other() -> None:
     recorder = Recorder()
     pipeline = Pipeline()
-    seen = pipeline.sink(pipeline.add("map", raising(kind()), pipeline.values([0, 1, 2, 3])))
+    seen = pipeline.sink(pipeline.add("map", raising(HoldingError()), pipeline.values([0, 1, 2, 3])))
     assert run(pipeline, recorder).status == "finished"
     assert seen.values == [0, 2, 3]
     (failure,) = recorder.of(Failure)
-    assert (failure.kind, failure.exception, failure.file) == ("operator", kind.__name__, __file__)
+    assert (failure.kind, failure.exception, failure.file) == ("operator", "HoldingError", __file__)
 
 
 def test_of_an_exception_with_thousands_of_causes_only_the_frames_are_told() -> None:

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 from sage_runtime.engine.meters import Histogram
 from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
-from sage_runtime.safe_repr.exception_info import name_of
-from sage_runtime.safe_repr.preview import exception_message, preview, preview_arguments
+from sage_runtime.safe_repr.preview import exception_message, exception_name, preview, preview_arguments
 
 CALL_EVENTS = 500
 """Calls a second of one service that become events; above that they are counted."""
@@ -108,7 +107,7 @@ class CallMetrics:
                     replica=owner.replica,
                     arguments=preview_arguments(request.args, request.kwargs, CALL_PREVIEW),
                     result=preview(result, CALL_PREVIEW) if error is None else None,
-                    error=None if error is None else f"{name_of(error)}: {exception_message(error, 200)}",
+                    error=None if error is None else f"{exception_name(error)}: {exception_message(error, 200)}",
                     waited=waited,
                     duration=duration or 0.0,
                 )

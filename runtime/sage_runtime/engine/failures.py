@@ -6,48 +6,35 @@ import os
 import threading
 import traceback
 from collections.abc import Callable
+from functools import cache
 from time import monotonic
-from types import (
-    CodeType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    TracebackType,
-    WrapperDescriptorType,
-)
+from types import CodeType, TracebackType, WrapperDescriptorType
 
 from sage_runtime.events import Event, Failure, LeftOut
-from sage_runtime.safe_repr.exception_info import arguments, beneath, in_class, name_of, trace_of
-from sage_runtime.safe_repr.preview import exception_message
-from sage_runtime.safe_repr.timed_call import ask_in_time
+from sage_runtime.safe_repr.preview import exception_message, exception_name
+from sage_runtime.safe_repr.timed_call import call_in_time
 
 FULL = 100
 """Failures of a group that become events; later ones are counted."""
 
 MOST_GROUPS = 500
-"""Groups of a job; what belongs to none of them is one more group of its operator or service."""
+"""Groups of a job; further failures share one group for each operator or service."""
 
 _MOST_CODES = 10_000
-"""Pieces of code of which it is remembered whose they are; code may be made anew for each record."""
+"""Code objects whose owner is remembered; a script may compile new code for each record."""
 
 _KEPT_FRAMES = 1000
-"""So many frames at either end of a traceback are told."""
+"""Frames that are kept at either end of a traceback."""
 
 _MAX_TRACEBACK = 20_000
-"""Characters of a traceback; its middle goes."""
+"""Characters of a traceback; its middle is left out."""
 
 _SECONDS = 0.5
-"""How long code of the user's that a traceback runs may take."""
+"""The time limit for the user's code that formatting a traceback runs."""
 
+_MANY = 1000
 _PLAIN = frozenset({type(None), str, bytes, int, float, bool})
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
-_MANY = 1000
-_BUILT_IN = frozenset({GetSetDescriptorType, MemberDescriptorType})
-_LOOKED_AT = (
-    *("__cause__", "__context__", "__suppress_context__", "__traceback__", "__notes__"),
-    *("args", "exceptions", "filename", "filename2", "name", "obj", "msg", "text", "lineno", "offset"),
-)
-"""Of an exception's attributes, those that Python may look at when it prints one."""
 
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 - pathlib takes milliseconds
 _NOBODY, _LIBRARY, _USER = range(3)
@@ -82,7 +69,7 @@ class Failures:
 
         `show` makes the preview of the record (for a service, of the arguments) that goes with it.
         """
-        place, exception = self._place(error), name_of(error)
+        place, exception = self._place(error), exception_name(error)
         with self._lock:
             group = self._group(source, kind, exception, place)
             group.count += 1
@@ -133,11 +120,11 @@ class Failures:
         return events
 
     def _place(self, error: BaseException) -> Place:
-        """The innermost line of user code, else of a library; neither: the user's frames are gone or never were."""
+        """The innermost line of user code, or else of a library; nothing if there is neither."""
         owners = self._owners
         found: TracebackType | None = None
         library: TracebackType | None = None
-        step = trace_of(error)
+        step = error.__traceback__
         while step is not None:
             code = step.tb_frame.f_code
             owner = owners.get(code)
@@ -150,7 +137,7 @@ class Failures:
             elif owner == _LIBRARY:
                 library = step
             step = step.tb_next
-        found = found if found is not None else library
+        found = found or library
         if found is None:
             return None, None
         return found.tb_frame.f_code.co_filename, found.tb_lineno
@@ -159,54 +146,54 @@ class Failures:
 def _owner(file: str) -> int:
     if file.startswith((_OURS, "<frozen ")):
         return _NOBODY
-    from sage_runtime.engine.libraries import LIBRARIES  # milliseconds, and most runs have no failures
+    return _LIBRARY if file.startswith(_libraries()) else _USER
 
-    return _LIBRARY if file.startswith(LIBRARIES) else _USER
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    """The folders of this Python's libraries: frames in files there are not the user's own."""
+    import sysconfig  # takes milliseconds, and most runs have no failures
+
+    return tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it, without the frames of this package; never raises.
 
-    A very long one loses its middle, in the exception too. What runs code of the user's (an exception's `__str__`, its
-    arguments' `__repr__`) gets `_SECONDS`, and after them only the frames and what can be said of the exception.
+    A very long traceback loses its middle, in the exception too. The user's code that formatting runs (an exception's
+    `__str__`, its arguments' `__repr__`) has `_SECONDS`; after that only the frames and the message are given.
     """
     _shorten(error)
-    if _is_long(error):
-        text = _frames_only(error)  # Python would write it all, at a stretch
-    elif _is_plain(error):
-        text = _as_python_says(error)
+    chain = _chain(error)
+    if len(chain) > _MANY or any(type(value) in _CONTAINERS and len(value) > _MANY for value in error.args):
+        text = _frames_only(error)  # Python would write all of it, at a stretch
+    elif all(map(_is_plain, chain)):
+        text = _format(error)
     else:
-        text = ask_in_time(_as_python_says, error, monotonic() + _SECONDS) or _frames_only(error)
+        text = call_in_time(_format, error, monotonic() + _SECONDS) or _frames_only(error)
     if len(text) > _MAX_TRACEBACK:
         half = _MAX_TRACEBACK // 2
         text = f"{text[:half]}\n…\n{text[-half:]}"
     return text
 
 
-def _as_python_says(error: BaseException) -> str:
+def _format(error: BaseException) -> str:
     try:
-        report = traceback.TracebackException(type(error), error, trace_of(error))
+        report = traceback.TracebackException(type(error), error, error.__traceback__)
         _remove_ours(report, set())
         return "".join(report.format())
     except Exception as trouble:  # noqa: BLE001 - a user's exception may break anything that looks at it
-        return f"{name_of(error)} (its traceback can't be shown: {type(trouble).__name__})\n"
+        return f"{exception_name(error)} (its traceback can't be shown: {type(trouble).__name__})\n"
 
 
 def _frames_only(error: BaseException) -> str:
-    frames = [frame for frame in traceback.extract_tb(trace_of(error)) if not frame.filename.startswith(_OURS)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-    return "".join(lines) + f"{name_of(error)}: {exception_message(error)}\n"
+    return "".join(lines) + f"{exception_name(error)}: {exception_message(error)}\n"
 
 
-def _is_long(error: BaseException) -> bool:
-    """Whether it holds more values, or was raised from more exceptions, than anybody reads."""
-    if any(type(value) in _CONTAINERS and len(value) > _MANY for value in arguments(error)):
-        return True
-    return len(_all_of(error)) > _MANY
-
-
-def _all_of(error: BaseException) -> list[BaseException]:
-    """The exception and all that it came from, each once; of very many only the first."""
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception, its causes, contexts and grouped exceptions, each once; little more than `_MANY` of them."""
     found = {id(error): error}
     left = [error]
     while left and len(found) <= _MANY:
@@ -217,34 +204,22 @@ def _all_of(error: BaseException) -> list[BaseException]:
     return list(found.values())
 
 
+def beneath(error: BaseException) -> list[BaseException]:
+    """The exceptions that an exception comes from: its cause, its context, and those in it if it is a group."""
+    grouped = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return [one for one in (error.__cause__, error.__context__, *grouped) if one is not None]
+
+
 def _is_plain(error: BaseException) -> bool:
-    """Whether Python can print the exception, and what it was raised from, without running code of the user's."""
-    return all(_is_plain_alone(one) for one in _all_of(error))
-
-
-def _is_plain_alone(error: BaseException) -> bool:
-    if type(in_class(error, "__str__")) is not WrapperDescriptorType or in_class(error, "__getattr__") is not None:
-        return False
-    if type(in_class(error, "__getattribute__")) is not WrapperDescriptorType:
-        return False
-    for name in _LOOKED_AT:
-        there = in_class(error, name)
-        if there is not None and type(there) not in _BUILT_IN and type(there) not in _PLAIN:
-            return False
-    notes = getattr(error, "__notes__", None)
-    if notes is not None and not (type(notes) is list and all(type(note) is str for note in notes)):
-        return False
-    values = (*arguments(error), *(getattr(error, name, None) for name in ("filename", "filename2", "name")))
-    if not all(type(value) in _PLAIN for value in values):
-        return False
-    owner = type(getattr(error, "obj", None))  # of an AttributeError, whose names Python looks through
-    return type(owner.__dir__) is MethodDescriptorType and type(owner.__getattribute__) is WrapperDescriptorType
+    """Whether formatting the exception itself runs none of the user's code."""
+    values = (*error.args, *getattr(error, "__notes__", ()))
+    return type(type(error).__str__) is WrapperDescriptorType and all(type(value) in _PLAIN for value in values)
 
 
 def _shorten(error: BaseException) -> None:
     """Leave the middle out of a traceback of a million frames, as after a recursion: it would take a minute."""
     steps = []
-    trace = trace_of(error)
+    trace = error.__traceback__
     while trace is not None:
         steps.append(trace)
         trace = trace.tb_next

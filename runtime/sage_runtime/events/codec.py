@@ -12,8 +12,20 @@ from sage_runtime.events.messages import COMMANDS, MESSAGES, Command, Message
 from sage_runtime.events.types import EVENT_TYPES, Event, UnknownEvent
 from sage_runtime.frozen import replace, required
 
+__all__ = [
+    "MAX_LINE_BYTES",
+    "EventError",
+    "decode",
+    "decode_command",
+    "encode",
+    "encode_command",
+    "encode_stamped",
+    "from_fields",
+    "stamped",
+]
+
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""Longer lines are refused by `decode`; the producers stay far below it."""
+"""The longest line that `decode` accepts; producers stay far below it."""
 
 
 class EventError(ValueError):
@@ -22,7 +34,7 @@ class EventError(ValueError):
 
 _text = JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _ascii = JSONEncoder(separators=(",", ":"), check_circular=False).encode
-"""Ours alone: a script may put functions of its own into `json`."""
+"""Kept here, because a script may replace the functions of `json`."""
 
 _NAMES: dict[type[Any], tuple[tuple[str, str], ...]] = {}
 
@@ -66,7 +78,7 @@ def encode(message: Message) -> bytes:
 
 
 def encode_stamped(event: Event, *, run: int, t: float, worker: int, seq: int) -> bytes:
-    """The JSON line of `stamped(event, …)`, made in one go."""
+    """The JSON line of `stamped(event, …)`, without the copy."""
     data: dict[str, Any] = {"type": event.type, "run": run, "t": t, "worker": worker, "seq": seq}
     for name, key in _names(type(event))[len(data) - 1 :]:
         data[key] = _plain(getattr(event, name))
@@ -87,7 +99,7 @@ def stamped(event: _E, *, run: int, t: float, worker: int, seq: int) -> _E:
 
 
 _ENDLESS = 2**1023
-"""Whole numbers from here on are too large for a float."""
+"""Integers from here on are too large for a float."""
 
 _Check = Callable[[Any], Any]
 _SCHEMAS: dict[type[Any], tuple[tuple[str, str, _Check, bool], ...]] = {}
@@ -117,7 +129,7 @@ def _check_for(hint: Any) -> _Check:
     if origin is tuple and arguments[-1] is Ellipsis:
         item, refuse = _check_for(arguments[0]), _wrong("a list")
         return lambda v: tuple([item(x) for x in v]) if type(v) is list else refuse(v)
-    if origin is tuple and set(arguments) <= {str, int, bool}:  # the buckets of histograms: most of what is read
+    if origin is tuple and set(arguments) <= {str, int, bool}:  # the buckets of histograms: most of the data
         kinds, refuse = list(arguments), _wrong(f"a list of {', '.join(kind.__name__ for kind in arguments)}")
         return lambda v: tuple(v) if type(v) is list and list(map(type, v)) == kinds else refuse(v)
     if origin is tuple:
@@ -147,10 +159,10 @@ def _schema(cls: type[Any]) -> tuple[tuple[str, str, _Check, bool], ...]:
 
 
 def from_fields(cls: type[_F], data: Mapping[str, Any]) -> _F:
-    """A part of an event, or a record like one, from plain data under the names of its attributes.
+    """A `Frozen` record from plain data under the names of its attributes.
 
     Raises:
-        TypeError: something is missing, or is of another type than the class says.
+        TypeError: a field is missing or has the wrong type.
     """
     return cls(**{name: check(data[name]) for name, _, check, _ in _schema(cls) if name in data})
 

@@ -1,57 +1,79 @@
-"""Messages that are no events: the pipe's own, never journaled or shown, and the commands that flow back."""
+"""What travels beside the events: the pipe's own messages, never journaled or shown, and the commands to the worker.
+
+Each class registers itself when it is defined.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sage_runtime.events.types import Event
 from sage_runtime.frozen import Frozen
 
+MESSAGES: dict[str, type[PipeMessage]] = {}
+"""The pipe's own messages by their `type`."""
 
-class Flush(Frozen):
-    """On the event pipe: the worker waits for an `Ack` with this id, having read all that was written before it."""
+COMMANDS: dict[str, type[Command]] = {}
+"""The commands by the value of `command`."""
+
+
+class PipeMessage(Frozen):
+    """A message from the worker to the session that is no event."""
+
+    type: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        MESSAGES[cls.type] = cls
+
+
+class Command(Frozen):
+    """A message from the session to the worker: a JSON line with `command` and the fields of its class."""
+
+    command: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        COMMANDS[cls.command] = cls
+
+
+class Flush(PipeMessage):
+    """The worker waits for an `Ack` with this id: the session has read all that was written before it."""
 
     type: ClassVar[str] = "flush"
     id: int
 
 
-class Hello(Frozen):
-    """The worker's first line: its interpreter is up and it waits for `Start`."""
+class Hello(PipeMessage):
+    """The worker's first line: its interpreter is up and waits for `Start`."""
 
     type: ClassVar[str] = "hello"
     pid: int
     python: str
 
 
-class Modules(Frozen):
-    """Files of modules that the script has loaded so far: what the session may watch."""
+class Modules(PipeMessage):
+    """Files of modules that the script has newly loaded: what the session may watch."""
 
     type: ClassVar[str] = "modules"
     files: tuple[str, ...]
 
 
-class FilesWritten(Frozen):
-    """Files that the script has opened for writing: a change of these is the run's own doing."""
+class FilesWritten(PipeMessage):
+    """Files that the script has opened for writing: the run itself causes their changes."""
 
     type: ClassVar[str] = "wrote"
     files: tuple[str, ...]
 
 
-class Goodbye(Frozen):
+class Goodbye(PipeMessage):
     """The worker's last line: Python ends in order. Without it the process was ended at once or lost its pipes."""
 
     type: ClassVar[str] = "goodbye"
 
 
-class Command(Frozen):
-    """What flows back to the worker, a JSON line with `command` and the fields of its class."""
-
-    command: ClassVar[str] = ""
-
-
 class Start(Command):
-    """Run the script now (the interpreter is started ahead while the old run ends). `paused`: gate the sources."""
+    """Run the script now: the interpreter is started while the old run still ends. `paused`: gate the sources."""
 
     command: ClassVar[str] = "start"
     paused: bool = False
@@ -64,7 +86,7 @@ class Stop(Command):
 
 
 class WakeMainThread(Command):
-    """The worker was sent SIGINT: see that its main thread, which may just be falling asleep, takes notice."""
+    """The worker was sent SIGINT: make sure that its main thread notices, even if it is just falling asleep."""
 
     command: ClassVar[str] = "nudge"
 
@@ -96,7 +118,7 @@ class Inspect(Command):
 
 
 class Follow(Command):
-    """Follow the next `count` records of a source (any if None) through the operators, as `trace` events."""
+    """Trace the next `count` records of a source (any if None) through the operators, as `trace` events."""
 
     command: ClassVar[str] = "follow"
     operator: str | None = None
@@ -117,16 +139,5 @@ class Ack(Command):
     id: int = 0
 
 
-COMMANDS: Mapping[str, type[Command]] = {
-    cls.command: cls for cls in (Start, Stop, WakeMainThread, Pause, Resume, Step, Inspect, Follow, Input, Ack)
-}
-MESSAGES: Mapping[str, type[Flush] | type[Hello] | type[Modules] | type[FilesWritten] | type[Goodbye]] = {
-    Flush.type: Flush,
-    Hello.type: Hello,
-    Modules.type: Modules,
-    FilesWritten.type: FilesWritten,
-    Goodbye.type: Goodbye,
-}
-
-Message = Event | Flush | Hello | Modules | FilesWritten | Goodbye
+Message = Event | PipeMessage
 """What a worker's event pipe carries."""

@@ -1,7 +1,12 @@
-"""The events of a run and their parts."""
+"""The events of a run and their parts.
+
+An event's class registers itself under its `type` when it is defined. With `channel=True` the journal also indexes its
+events as a channel of that name: lines that panes show, search and export.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -16,6 +21,12 @@ MAX_TEXT = 64 * 1024
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 """No counts."""
+
+EVENT_TYPES: dict[str, type[Event]] = {}
+"""The classes of the events by their `type`."""
+
+CHANNELS: list[str] = []
+"""The journal's channels, each named after the type of its events."""
 
 
 class OperatorInfo(Frozen):
@@ -50,6 +61,29 @@ class ServiceInfo(Frozen):
     line: int | None = None
 
 
+BUCKET_GROWTH = 1.04
+"""Each bucket is 4% wider than the one before, so a quantile is off by 2% at most (DDSketch's logarithmic mapping)."""
+
+SHORTEST = 1e-7
+"""Durations up to this many seconds share bucket 0."""
+
+_LOG_GROWTH = math.log(BUCKET_GROWTH)
+
+
+def bucket_of(seconds: float) -> int:
+    """The bucket of a duration in seconds: 0 up to `SHORTEST`, then one for each 4%."""
+    if seconds <= SHORTEST:
+        return 0
+    return math.ceil(math.log(seconds / SHORTEST) / _LOG_GROWTH)
+
+
+def bucket_seconds(bucket: int) -> float:
+    """The duration in seconds that stands for a bucket: its middle, within 2% of every duration in it."""
+    if bucket <= 0:
+        return SHORTEST
+    return SHORTEST * math.exp((bucket - 0.5) * _LOG_GROWTH)
+
+
 class Latency(Frozen):
     """A distribution of durations in seconds; `buckets` are pairs of `bucket_of` index and count, ascending."""
 
@@ -61,7 +95,7 @@ class Latency(Frozen):
 
 
 class ReplicaStats(Frozen):
-    """What `OperatorStats` says of the whole operator, for one of its replicas."""
+    """The figures of `OperatorStats` for one replica."""
 
     replica: int
     state: str = "running"
@@ -91,9 +125,16 @@ class Event(Frozen, kw_only=True):
     worker: int = 0
     seq: int = 0
 
+    def __init_subclass__(cls, *, channel: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.type != "?":
+            EVENT_TYPES[cls.type] = cls
+        if channel:
+            CHANNELS.append(cls.type)
+
 
 class UnknownEvent(Event, kw_only=True):
-    """An event of a later version: its type's name and its fields as they came."""
+    """An event of a later version: the name of its type, and its fields as they came."""
 
     type: ClassVar[str] = "?"
     name: str
@@ -101,7 +142,7 @@ class UnknownEvent(Event, kw_only=True):
 
 
 class RunStarted(Event, kw_only=True):
-    """The session started a worker. `reason`: start, reload or restart; `changed`: the files that caused it."""
+    """The session has started a worker. `reason`: start, reload or restart; `changed`: the files that caused it."""
 
     type: ClassVar[str] = "run_started"
     protocol: int = PROTOCOL
@@ -121,7 +162,7 @@ class RunStateChanged(Event, kw_only=True):
 
 
 class PipelineSubmitted(Event, kw_only=True):
-    """A pipeline's graph as it was built, before its first record."""
+    """A pipeline's graph as it was built; published before the first record."""
 
     type: ClassVar[str] = "pipeline_submitted"
     pipeline: str
@@ -137,8 +178,8 @@ class OperatorStats(Event, kw_only=True):
 
     `busy`, `waiting` (inside service calls), `idle` and `blocked` (full output) add up to 1 over the time that was
     not paused; `paused` is the share of the interval spent paused. `cpu` is CPU time by wall time. `state`: starting,
-    running, paused, finished or failed. `interval`: its length in seconds, 0 where it is not known; stats that say the
-    same as those before are not published. `incomplete` marks last stats of a worker that died.
+    running, paused, finished or failed. `interval`: its length in seconds, 0 if unknown; unchanged stats are not
+    published. `incomplete` marks the last stats of a worker that died.
     """
 
     type: ClassVar[str] = "operator_stats"
@@ -182,7 +223,7 @@ class ServiceStats(Event, kw_only=True):
     incomplete: bool = False
 
 
-class ServiceCall(Event, kw_only=True):
+class ServiceCall(Event, kw_only=True, channel=True):
     """One finished call. `parent` is the id of the call it was made in; `arguments`, `result`, `error` are previews.
 
     `waited` is the time in the service's queue, `duration` the time inside the method.
@@ -203,8 +244,8 @@ class ServiceCall(Event, kw_only=True):
     duration: float = 0.0
 
 
-class Output(Event, kw_only=True):
-    """What somebody printed: `text` then `end` are the very characters (undecodable bytes as lone surrogates)."""
+class Output(Event, kw_only=True, channel=True):
+    """Printed text: `text` and then `end`, character for character (undecodable bytes as lone surrogates)."""
 
     type: ClassVar[str] = "output"
     pipeline: str | None = None
@@ -214,7 +255,7 @@ class Output(Event, kw_only=True):
     end: str = "\n"
 
 
-class Log(Event, kw_only=True):
+class Log(Event, kw_only=True, channel=True):
     """One record of Python's logging or of SAGE's loggers."""
 
     type: ClassVar[str] = "log"
@@ -225,8 +266,8 @@ class Log(Event, kw_only=True):
     message: str = ""
 
 
-class Record(Event, kw_only=True):
-    """A preview of a record at an operator that somebody inspects; `port` is in or out, `sequence` counts there."""
+class Record(Event, kw_only=True, channel=True):
+    """A preview of a record at an inspected operator; `port` is in or out, `sequence` counts the records there."""
 
     type: ClassVar[str] = "record"
     pipeline: str
@@ -236,8 +277,8 @@ class Record(Event, kw_only=True):
     sequence: int = 0
 
 
-class Trace(Event, kw_only=True):
-    """One step of a followed record; `calls` are the ids of the service calls made in it, `error` what it raised."""
+class Trace(Event, kw_only=True, channel=True):
+    """One step of a traced record; `calls` are the ids of the service calls made in it, `error` what it raised."""
 
     type: ClassVar[str] = "trace"
     trace: int
@@ -251,8 +292,8 @@ class Trace(Event, kw_only=True):
     error: str | None = None
 
 
-class Failure(Event, kw_only=True):
-    """Something raised. `kind`: operator, service, script or worker; `group` names source, type and place."""
+class Failure(Event, kw_only=True, channel=True):
+    """An exception. `kind`: operator, service, script or worker; `group` names its source, type and place."""
 
     type: ClassVar[str] = "failure"
     pipeline: str | None = None
@@ -268,7 +309,7 @@ class Failure(Event, kw_only=True):
 
 
 class LeftOut(Event, kw_only=True):
-    """How many events of a sampled kind were not sent since the last such line. `group` is a failure's."""
+    """How many events of a sampled kind were left out since the last such event. `group` is that of failures."""
 
     type: ClassVar[str] = "left_out"
     what: str
@@ -279,14 +320,14 @@ class LeftOut(Event, kw_only=True):
 
 
 class InputRequested(Event, kw_only=True):
-    """The script waits in `input()`; an `Input` command answers it."""
+    """The script waits in `input()` for an `Input` command."""
 
     type: ClassVar[str] = "input_requested"
     prompt: str = ""
 
 
-class Notice(Event, kw_only=True):
-    """What people should know. `level`: info, warning or error."""
+class Notice(Event, kw_only=True, channel=True):
+    """A message to the user. `level`: info, warning or error."""
 
     type: ClassVar[str] = "notice"
     level: str = "info"
@@ -295,7 +336,7 @@ class Notice(Event, kw_only=True):
 
 
 class ReloadFailed(Event, kw_only=True):
-    """A changed file does not compile; the old run goes on."""
+    """A changed file does not compile; the old run continues."""
 
     type: ClassVar[str] = "reload_failed"
     file: str
@@ -313,7 +354,7 @@ class PipelineFinished(Event, kw_only=True):
 
 
 class RunFinished(Event, kw_only=True):
-    """The worker is reaped and all it wrote is read. `signal` is a name such as SIGKILL; `errors` counts failures."""
+    """The worker is reaped and its output read. `signal` is a name such as SIGKILL; `errors` counts failures."""
 
     type: ClassVar[str] = "run_finished"
     status: str
@@ -321,27 +362,3 @@ class RunFinished(Event, kw_only=True):
     signal: str | None = None
     duration: float = 0.0
     errors: int = 0
-
-
-EVENT_TYPES: Mapping[str, type[Event]] = {
-    cls.type: cls
-    for cls in (
-        RunStarted,
-        RunStateChanged,
-        PipelineSubmitted,
-        OperatorStats,
-        ServiceStats,
-        ServiceCall,
-        Output,
-        Log,
-        Record,
-        Trace,
-        Failure,
-        LeftOut,
-        InputRequested,
-        Notice,
-        ReloadFailed,
-        PipelineFinished,
-        RunFinished,
-    )
-}

@@ -1,8 +1,7 @@
-"""Short, safe texts of a user's values: bounded in length, depth, items and time, without control characters.
+"""Short, safe texts of a user's values and exceptions: bounded in length, depth, items and time, and printable.
 
-Plain values and containers are read here, without running anything of the user's: dataclasses, named tuples, objects
-without a `__repr__` of their own too. Any other `__repr__` runs on a helper thread with a deadline, for it may block,
-recurse or return megabytes (`asking`).
+Plain values and containers, dataclasses, named tuples and objects without a `__repr__` of their own are read here,
+without running any of the user's code. Any other `__repr__` runs on a helper thread with a deadline (`timed_call`).
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from time import monotonic
-from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType
+from types import FunctionType, MappingProxyType, MemberDescriptorType
 from typing import Any
 
-from sage_runtime.safe_repr.class_info import bases, held, look_up
-from sage_runtime.safe_repr.exception_info import arguments, in_class
-from sage_runtime.safe_repr.timed_call import MORE, SECONDS, ask_for, class_name, cut, printable
+from sage_runtime.safe_repr.timed_call import MORE, SECONDS, call_for_text, class_name, cut, printable
 
 _ITEMS, _DEPTH = 20, 4
 _FULL_ITEMS, _FULL_DEPTH = 200, 8
@@ -40,23 +37,26 @@ def preview_arguments(args: Sequence[object], kwargs: Mapping[str, object], limi
 
 
 def full_preview(value: object, limit: int = 4000) -> str:
-    """A form of `value` over several lines, nested things indented as in pretty JSON, `limit` characters at most."""
+    """`value` over several lines, indented like pretty-printed JSON, `limit` characters at most."""
     return _Writer(limit, _FULL_ITEMS, _FULL_DEPTH, pretty=True).show(value)
 
 
+def exception_name(error: BaseException) -> str:
+    """The qualified name of an exception's class."""
+    return printable(cut(type.__dict__["__qualname__"].__get__(type(error)), 200))
+
+
 def exception_message(error: BaseException, limit: int = 2000) -> str:
-    """What `str(error)` says, bounded as a preview is but with its line breaks; never raises."""
-    args = arguments(error)
-    if in_class(error, "__str__") is not BaseException.__str__ or len(args) > 1:
-        text = ask_for(str, error, monotonic() + SECONDS)
-    elif not args:
-        text = ""
-    elif type(args[0]) is str:
-        text = args[0]
-    elif type(args[0]) in _SHOWS:
-        text = _Writer(limit, _FULL_ITEMS, _FULL_DEPTH).show(args[0])
+    """`str(error)`, bounded and printable but with its line breaks; never raises."""
+    value: object = error
+    if type(error).__str__ is BaseException.__str__ and len(error.args) <= 1:  # what it says is what its value says
+        value = error.args[0] if error.args else ""
+    if type(value) is str:
+        text = value
+    elif type(value) in _SHOWS:
+        text = _Writer(limit, _FULL_ITEMS, _FULL_DEPTH).show(value)
     else:
-        text = ask_for(str, args[0], monotonic() + SECONDS)  # this value may be slow, not all errors of the class
+        text = call_for_text(str, value, monotonic() + SECONDS)  # strikes go to the value's class, which may be slow
     return cut("\n".join(printable(line) for line in text[: limit + 1].split("\n")), limit)
 
 
@@ -69,12 +69,12 @@ class _Writer:
 
     def __init__(self, limit: int, items: int, depth: int, *, pretty: bool = False) -> None:
         self._limit = limit
-        self._left = limit + 1
+        self.left = limit + 1
         self._most = items
         self._depth = depth
         self._pretty = pretty
         self._pieces: list[str] = []
-        self._deadline = monotonic() + SECONDS
+        self.deadline = monotonic() + SECONDS
 
     def show(self, value: object) -> str:
         return self.finish(lambda: self.value(value, 0))
@@ -90,17 +90,22 @@ class _Writer:
 
     def put(self, text: str) -> None:
         self._pieces.append(text)
-        self._left -= len(text)
-        if self._left <= 0:
+        self.left -= len(text)
+        if self.left <= 0:
             raise _FullError
 
     def value(self, value: object, depth: int) -> None:
-        """Write one value, at `depth` containers deep."""
+        """Write one value that lies `depth` containers deep."""
         kind = type(value)
         show = _SHOWS.get(kind)
-        if show is None:
-            show = _show_for(kind)
-        show(self, value, depth)
+        try:
+            if show is None:
+                show = _show_for(kind)
+            show(self, value, depth)
+        except (_FullError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - a class may answer anything about itself
+            self.put(f"<{class_name(kind)}>")
 
     def items(self, pairs: Iterable[tuple[str, object]], count: int, depth: int, close: str = "") -> None:
         """Write labelled values with commas between, `count` in all, and say how many are not shown."""
@@ -134,13 +139,9 @@ class _Writer:
         kind = type(value)
         if (kind is str and len(value) < 50) or kind is int:  # type: ignore[arg-type]
             return repr(value) + ": "
-        inner = _Writer(min(50, max(self._left, 1)), 5, max(self._depth - depth, 1))
-        inner._deadline = self._deadline
+        inner = _Writer(min(50, max(self.left, 1)), 5, max(self._depth - depth, 1))
+        inner.deadline = self.deadline
         return inner.show(value) + ": "
-
-    def ask(self, value: object) -> None:
-        """Write what the value's own `__repr__` says."""
-        self.put(printable(ask_for(repr, value, self._deadline)[: self._left]))
 
 
 _Show = Callable[[_Writer, Any, int], None]
@@ -148,6 +149,10 @@ _Show = Callable[[_Writer, Any, int], None]
 
 def _unlabelled(values: Iterable[object]) -> Iterable[tuple[str, object]]:
     return (("", value) for value in values)
+
+
+def _labelled(values: Mapping[str, object]) -> Iterable[tuple[str, object]]:
+    return ((f"{name}=", value) for name, value in values.items())
 
 
 def _show_repr(writer: _Writer, value: object, depth: int) -> None:
@@ -160,12 +165,12 @@ def _show_int(writer: _Writer, value: int, depth: int) -> None:
 
 
 def _show_str(writer: _Writer, value: str, depth: int) -> None:
-    left = writer._left
+    left = writer.left
     writer.put(repr(str.__getitem__(value, slice(0, left))) + (MORE if len(value) > left else ""))
 
 
 def _show_bytes(writer: _Writer, value: bytes | bytearray, depth: int) -> None:
-    left = writer._left
+    left = writer.left
     writer.put(repr(value[:left]) + (MORE if len(value) > left else ""))
 
 
@@ -225,23 +230,23 @@ _BASES: tuple[type, ...] = (str, int, float, list, dict, tuple, set, frozenset, 
 
 def _show_for(kind: type) -> _Show:
     """How to show an instance of a class that is none of the built-in ones."""
-    own = look_up(kind, "__repr__")
+    own: Any = kind.__repr__
     if _is_named_tuple(kind, own):
         return _show_named_tuple
-    if own is object.__dict__["__repr__"]:
+    if own is object.__repr__:
         return _show_attributes
     if _is_generated(own):
         return _show_dataclass
-    if own is BaseException.__dict__["__repr__"]:
+    if own is BaseException.__repr__:
         return _show_exception
     for base in _BASES:
-        if own is base.__dict__["__repr__"]:
+        if own is base.__repr__:
             return _show_subclass(_SHOWS[base])
     return _show_own
 
 
 def _show_own(writer: _Writer, value: object, depth: int) -> None:
-    writer.ask(value)
+    writer.put(printable(call_for_text(repr, value, writer.deadline)[: writer.left]))
 
 
 def _show_subclass(show: _Show) -> _Show:
@@ -256,10 +261,10 @@ def _show_subclass(show: _Show) -> _Show:
 def _is_named_tuple(kind: type, own: Any) -> bool:
     return (
         issubclass(kind, tuple)
-        and type(held(kind).get("_fields")) is tuple
+        and type(kind.__dict__.get("_fields")) is tuple
         and type(own) is FunctionType
         and own.__code__.co_name == "__repr__"
-        and own.__module__ in ("collections", f"namedtuple_{class_name(kind)}")
+        and own.__module__ in ("collections", f"namedtuple_{kind.__name__}")
     )
 
 
@@ -269,70 +274,51 @@ def _is_generated(own: Any) -> bool:
     return type(inner) is FunctionType and inner.__code__.co_filename == "<string>"
 
 
-def _show_named_tuple(writer: _Writer, value: tuple[object, ...], depth: int) -> None:
-    names: tuple[str, ...] = held(type(value))["_fields"]
-    pairs = ((f"{name}=", item) for name, item in zip(names, tuple.__iter__(value), strict=False))
+def _show_named_tuple(writer: _Writer, value: Any, depth: int) -> None:
+    pairs = _labelled(dict(zip(type(value)._fields, tuple.__iter__(value), strict=False)))
     writer.container(class_name(type(value)) + "(", pairs, tuple.__len__(value), depth, ")")
 
 
-def _show_dataclass(writer: _Writer, value: object, depth: int) -> None:
-    fields: dict[str, Any] = look_up(type(value), "__dataclass_fields__") or {}
-    names = [field.name for field in fields.values() if field.repr]
-    pairs = [(f"{name}=", _attribute(value, name)) for name in names]
-    writer.container(class_name(type(value)) + "(", pairs, len(pairs), depth, ")")
+def _show_dataclass(writer: _Writer, value: Any, depth: int) -> None:
+    held = _attributes(value)
+    shown = {field.name: held.get(field.name, _NOT_SET) for field in value.__dataclass_fields__.values() if field.repr}
+    writer.container(class_name(type(value)) + "(", _labelled(shown), len(shown), depth, ")")
 
 
 def _show_exception(writer: _Writer, value: BaseException, depth: int) -> None:
-    args = arguments(value)
-    writer.container(class_name(type(value)) + "(", _unlabelled(args), len(args), depth, ")")
+    writer.container(class_name(type(value)) + "(", _unlabelled(value.args), len(value.args), depth, ")")
 
 
 def _show_attributes(writer: _Writer, value: object, depth: int) -> None:
-    """An object without a text of its own: its class and what lies in its `__dict__` and slots."""
-    kind = type(value)
-    names = [name for base in bases(kind) for name in _slots(base)]
-    pairs = [(f"{name}=", _attribute(value, name)) for name in names]
-    own = _own_dict(value)
-    pairs += [(f"{name}=", item) for name, item in islice(tuple(own.items()), writer._most + 1)]
-    count = len(names) + len(own)
-    if count:
-        writer.container(f"<{class_name(kind)} ", pairs, count, depth, ">")
+    """An object without a text of its own: its class and its attributes."""
+    held = _attributes(value)
+    if held:
+        writer.container(f"<{class_name(type(value))} ", _labelled(held), len(held), depth, ">")
     else:
-        writer.put(f"<{class_name(kind)}>")
+        writer.put(f"<{class_name(type(value))}>")
 
 
-def _slots(base: type) -> list[str]:
-    return [name for name, item in held(base).items() if type(item) is MemberDescriptorType and name[:2] != "__"]
-
-
-def _own_dict(value: object) -> dict[str, object]:
-    for base in bases(type(value)):
-        getter = held(base).get("__dict__")
-        if type(getter) is GetSetDescriptorType:  # anything else is the user's
-            found = getter.__get__(value)
-            return found if type(found) is dict else {}
-    return {}
-
-
-class _Missing:
+class _NotSet:
     def __repr__(self) -> str:
         return "<not set>"
 
 
-_MISSING = _Missing()
-_SHOWS[_Missing] = _show_repr
+_NOT_SET = _NotSet()
+_SHOWS[_NotSet] = _show_repr
 
 
-def _attribute(value: object, name: str) -> object:
-    """An attribute from the instance's own dictionary or slot, without running a property."""
-    own = _own_dict(value)
-    if name in own:
-        return own[name]
-    for base in bases(type(value)):
-        slot = held(base).get(name)
-        if type(slot) is MemberDescriptorType:
-            try:
-                return slot.__get__(value)
-            except AttributeError:
-                return _MISSING
-    return _MISSING
+def _attributes(value: object) -> dict[str, object]:
+    """What lies in the value's slots and in its `__dict__`; no property is run."""
+    found: dict[str, object] = {}
+    for base in type(value).__mro__:
+        for name, slot in base.__dict__.items():
+            if type(slot) is MemberDescriptorType and name[:2] != "__":
+                try:
+                    found[name] = slot.__get__(value)
+                except AttributeError:
+                    found[name] = _NOT_SET
+    try:
+        found.update(object.__getattribute__(value, "__dict__"))
+    except AttributeError:  # only slots
+        pass
+    return found

@@ -24,7 +24,6 @@ from time import monotonic
 from typing import Protocol
 
 from sage_runtime.events import Event, Failure, FilesWritten, Flush, Goodbye, Hello, Log, Modules, encode, steady_clock
-from sage_runtime.safe_repr.exception_info import raised_here
 from sage_runtime.worker.encoder import Encoder, Origin, OutputPiece, Published
 from sage_runtime.worker.interrupt_safe_lock import depth, restore
 from sage_runtime.worker.pending_output import Deferred, PendingOutput, Unfinished
@@ -284,8 +283,8 @@ class EventBus:
         self._asleep = False
         try:
             self._wake_up.release()
-        except RuntimeError as error:  # somebody else has just done so
-            if not raised_here(error):
+        except RuntimeError as error:  # somebody else has just done so, or a signal handler raised it
+            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
                 raise
 
     # --- the pump ---

@@ -40,7 +40,6 @@ from sage_runtime.events import (
     WakeMainThread,
     decode_command,
 )
-from sage_runtime.safe_repr.exception_info import is_a
 from sage_runtime.worker.children import Children
 from sage_runtime.worker.event_bus import EventBus, pipe_writer
 from sage_runtime.worker.faults import FaultLog, die_with_parent, end_group, end_with, file_behind, out_of_the_way
@@ -176,13 +175,13 @@ class Worker:
         """The exit status after `error`, which is told as Python tells it."""
         if error is None:
             return INTERRUPTED if self._stopping else 0
-        if is_a(error, SystemExit):
+        if isinstance(error, SystemExit):
             return exit_status(error)
-        if is_a(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt):
             if not self._stopping:
                 report(error, self._script, None)
             return INTERRUPTED
-        if is_a(error, OSError) and self._script.code is None:
+        if isinstance(error, OSError) and self._script.code is None:
             words = f"can't open file {self._script.path!r}: [Errno {error.errno}] {error.strerror}"
             print(f"{sys.executable}: {words}", file=sys.stderr)
             return 2

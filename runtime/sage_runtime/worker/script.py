@@ -13,8 +13,6 @@ from importlib import import_module
 from importlib.machinery import FrozenImporter, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 
-from sage_runtime.safe_repr.exception_info import trace_of
-
 _MAIN = "__main__"
 
 
@@ -68,7 +66,7 @@ class Script:
 
     def cut(self, error: BaseException) -> TracebackType | None:
         """The traceback of an error from the script's own first frame on, None if it has not come that far."""
-        step = trace_of(error)
+        step = error.__traceback__
         while step is not None and step.tb_frame.f_code is not self.code:
             step = step.tb_next
         return step

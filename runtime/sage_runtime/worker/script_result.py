@@ -8,10 +8,9 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from sage_runtime.engine.failures import traceback_text
+from sage_runtime.engine.failures import beneath, traceback_text
 from sage_runtime.events import Failure
-from sage_runtime.safe_repr.exception_info import beneath, is_a, name_of, set_trace, trace_of
-from sage_runtime.safe_repr.preview import exception_message
+from sage_runtime.safe_repr.preview import exception_message, exception_name
 from sage_runtime.worker.event_bus import EventBus
 from sage_runtime.worker.script import Script
 
@@ -37,7 +36,7 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
     """Print an exception that the script didn't catch as Python does, and publish it as a failure on `bus`."""
     _reserve.clear()
     remove_ours(error, script.cut(error))
-    trace = trace_of(error)
+    trace = error.__traceback__
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
     if sys.version_info >= (3, 12):
         sys.last_exc = error
@@ -45,7 +44,7 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
         sys.excepthook(type(error), error, trace)
     except BaseException as other:  # noqa: BLE001 - as the interpreter itself: a broken hook is told, too
         print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(other), other, trace_of(other))
+        sys.__excepthook__(type(other), other, other.__traceback__)
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(type(error), error, trace)
     if bus is not None:
@@ -56,14 +55,14 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
 
 def remove_ours(error: BaseException, trace: TracebackType | None) -> None:
     """Make `trace` the traceback of `error`, without frames of this package, in it and in its causes."""
-    set_trace(error, _without_ours(trace))
+    error.__traceback__ = _without_ours(trace)
     seen = {id(error)}
-    others = list(beneath(error))
+    others = beneath(error)
     while others:
         other = others.pop()
         if id(other) not in seen:
             seen.add(id(other))
-            set_trace(other, _without_ours(trace_of(other)))
+            other.__traceback__ = _without_ours(other.__traceback__)
             others += beneath(other)
 
 
@@ -81,7 +80,7 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _failure(error: BaseException, place: tuple[str | None, int | None]) -> Failure:
-    name = name_of(error)
+    name = exception_name(error)
     file, line = place
     return Failure(
         kind="script",
@@ -96,12 +95,12 @@ def _failure(error: BaseException, place: tuple[str | None, int | None]) -> Fail
 
 def _place(error: BaseException, script: Script) -> tuple[str | None, int | None]:
     """The innermost line in the script's folder, else the innermost of all."""
-    if is_a(error, SyntaxError) and error.filename:
+    if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno
-    if is_a(error, SyntaxError) and (named := _NAMED_LINE.search(error.msg or "")) is not None:
+    if isinstance(error, SyntaxError) and (named := _NAMED_LINE.search(error.msg or "")) is not None:
         return script.path, int(named[1])  # of a file that is not UTF-8 the interpreter names the line in words only
     found: Any = None
-    step = trace_of(error)
+    step = error.__traceback__
     last = step
     while step is not None:
         last = step

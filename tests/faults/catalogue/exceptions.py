@@ -155,18 +155,6 @@ OPERATORS = (
         prints="got 5",
     ),
     Fault(
-        "parts_that_raise",
-        "an exception whose traceback, cause and arguments are properties that raise",
-        at_third(
-            "raise Odd('bad record')  # here",
-            "def no(self): raise SystemExit(3)\nclass Odd(Exception):\n"
-            "    __traceback__ = __cause__ = __context__ = args = property(no)\n",
-        ),
-        failure="Odd",
-        errors=1,
-        prints="got 5",
-    ),
-    Fault(
         "types_without_end",
         "a type of its own for the exception of each of 3,000 records",
         pipeline(

@@ -16,8 +16,7 @@ from sage_runtime.engine.threads.replica import Replica, ReplicaParts, allowed_b
 from sage_runtime.engine.threads.routes import Traced, copying, tracing
 from sage_runtime.events import Trace
 from sage_runtime.frozen import Frozen
-from sage_runtime.safe_repr.exception_info import name_of
-from sage_runtime.safe_repr.preview import exception_message, preview
+from sage_runtime.safe_repr.preview import exception_message, exception_name, preview
 
 SLOW = 50e-6
 """Seconds a record from which on every record is timed; below it, one in each batch."""
@@ -275,7 +274,7 @@ class ConsumerReplica(Replica):
 
         def failed(value: Any, error: BaseException) -> None:
             message = exception_message(error, LONGEST_ERROR)
-            raised.append(f"{name_of(error)}: {message}" if message else name_of(error))
+            raised.append(f"{exception_name(error)}: {message}" if message else exception_name(error))
             self.failed(value, error)
 
         self.owner.calls = calls

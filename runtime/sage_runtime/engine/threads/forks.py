@@ -12,8 +12,6 @@ import traceback
 from typing import NoReturn, Protocol
 from weakref import WeakSet
 
-from sage_runtime.safe_repr.exception_info import is_a
-
 
 class Forkable(Protocol):
     """What is told in a forked child, by the only thread there; other threads may have held any lock."""
@@ -41,7 +39,7 @@ os.register_at_fork(after_in_child=_in_child)
 def end_child(error: BaseException | None = None) -> NoReturn:
     """End this process: after an error with its traceback on stderr and status 1, after `sys.exit` as that says."""
     status = 0
-    if error is not None and is_a(error, SystemExit):
+    if error is not None and isinstance(error, SystemExit):
         code = error.code
         status = code if isinstance(code, int) else int(code is not None)
         if status and not isinstance(code, int):

@@ -27,7 +27,6 @@ from sage_runtime.engine.threads.source import SourceReplica
 from sage_runtime.engine.threads.wait_for_graph import WaitForGraph
 from sage_runtime.events import Event, PipelineFinished
 from sage_runtime.graph import Graph, GraphError
-from sage_runtime.safe_repr.exception_info import is_a
 
 SIGNAL_SECONDS = 0.5
 """How late a signal may reach a thread that waits for a job."""
@@ -335,7 +334,7 @@ class Job:
 
     def _break_off(self, error: BaseException | None) -> None:
         """End though not all of it was started: as many threads as the system allows, or an interrupt."""
-        if error is not None and is_a(error, Exception):
+        if error is not None and isinstance(error, Exception):
             self._fail(error)
         with self._lock:
             self._mark("stopped")

@@ -20,7 +20,6 @@ from sage_runtime.engine.threads.gate import Gate
 from sage_runtime.engine.threads.routes import Outputs
 from sage_runtime.events import Event
 from sage_runtime.graph import Graph, OperatorSpec
-from sage_runtime.safe_repr.exception_info import is_a
 from sage_runtime.safe_repr.preview import preview
 
 BATCH_SECONDS = 0.05
@@ -146,7 +145,7 @@ class Replica:
         if self.job.in_child:
             end_child(error)
         self.meter.errors += 1
-        if self.job.stopping and is_a(error, ServiceStopped):
+        if self.job.stopping and isinstance(error, ServiceStopped):
             return
         self.job.failures.record(self.spec.id, "operator", error, partial(preview, value))
         if self.job.operator_failed(error):

@@ -14,7 +14,6 @@ from sage_runtime.engine.threads.replica import Replica, ReplicaParts, allowed_b
 from sage_runtime.engine.threads.routes import Send, Traced, copying
 from sage_runtime.events import Trace
 from sage_runtime.graph import EndOfStream
-from sage_runtime.safe_repr.exception_info import is_a
 from sage_runtime.safe_repr.preview import preview
 
 _AT_HAND = (list, tuple, range, str, bytes, set, frozenset, dict)
@@ -261,5 +260,5 @@ class SourceReplica(Replica):
         if self.job.in_child:
             end_child(error)
         self.meter.errors += 1
-        if not (self.job.stopping and is_a(error, ServiceStopped)):
+        if not (self.job.stopping and isinstance(error, ServiceStopped)):
             self.job.failures.record(self.spec.id, "operator", error)
