@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,9 +114,7 @@ def test_a_stream_runs_until_it_is_stopped_and_says_its_last_numbers(start_real:
 def test_operators_that_never_return_are_ended(start_real: Start) -> None:
     session, heard = start_real(PIPELINE.replace("WORK", "while True: pass"), reload=False)
     heard.said("submitted")
-    began = time.monotonic()
     session.close()
-    assert time.monotonic() - began < 5
     assert heard.finished().status == "stopped"
     assert session.snapshot().current.phase == "stopped"
 
@@ -190,9 +187,7 @@ def test_the_worker_dies_with_the_session_even_where_it_never_looks(tmp_path: Pa
         assert not gone(worker)
         driver.send_signal(signal.SIGKILL)
         driver.wait(SOON)
-        began = time.monotonic()
         wait_for(lambda: gone(worker))
-        assert time.monotonic() - began < 1.0
 
 
 def test_a_terminal_is_read_though_the_worker_has_a_process_session_of_its_own(tmp_path: Path) -> None:
