@@ -145,9 +145,13 @@ class Running:
 
     def _report(self, what: str) -> str:
         """What went wrong, and how far it had come; the command is ended for that."""
-        how = ended_how(self.process)
-        self.process.kill()
-        out, err = self.process.communicate()
+        try:
+            out, err = self.process.communicate(timeout=1.0)  # it may be about to end
+            how = ended_how(self.process)
+        except subprocess.TimeoutExpired:
+            how = ended_how(self.process)
+            self.process.kill()
+            out, err = self.process.communicate()
         return f"{what}; {how}\n{tails(bytes(self._read) + (out or b''), err)}"
 
 

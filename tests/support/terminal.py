@@ -220,7 +220,8 @@ class Terminal:
         """What the screen shows, a line each."""
         with self._changed:
             if self._text is None:
-                self._text = "\n".join(self._screen.display)
+                rows = (self._screen.buffer[y] for y in range(self._screen.lines))
+                self._text = "\n".join("".join([row[x].data for x in range(self._screen.columns)]) for row in rows)
             return self._text
 
     @property
