@@ -13,7 +13,8 @@ from support.heard import Heard, age, wait_for
 from support.waiting import SOON
 
 from sage_runtime.events import Event, Notice, Output, Pause, ReloadFailed, RunFinished, RunStarted
-from sage_tui.session import Session
+from sage_tui.session import Session, StopTimes
+from sage_tui.session.reload import watcher
 
 Start = Callable[..., tuple[Session, Heard]]
 
@@ -23,6 +24,12 @@ WAITING = "w.submit('p')\nw.say({text!r})\nw.wait_stop()\n"
 def waiting(text: str) -> str:
     """A script that says something and runs until it is stopped."""
     return WAITING.format(text=text)
+
+
+@pytest.fixture(autouse=True)
+def saves_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may be empty for a second before it is believed: on a machine that is busy a save takes its time."""
+    monkeypatch.setattr(watcher, "SECOND_LOOK", 1.0)
 
 
 @pytest.fixture
@@ -223,7 +230,7 @@ def test_thirty_saves_in_a_second_end_with_the_last_version_and_one_worker(start
     ended = [event for event in heard.events if isinstance(event, RunFinished)]
     assert len(started) == len(ended) + 1
     assert heard.text(started[-1].run) == "version 29\n"
-    assert living_workers() == 1
+    wait_for(lambda: living_workers() == 1)
 
 
 def living_workers() -> int:
@@ -240,12 +247,25 @@ def children() -> list[str]:
     return found
 
 
-def test_saves_while_a_stubborn_run_ends_make_one_new_run(start: Start, script: Path) -> None:
-    _, heard = start("w.ignore_stop = True\n" + waiting("one") + "while True: pass", reload=True)
+def test_saves_while_a_stubborn_run_ends_make_one_new_run(start: Start, script: Path, tmp_path: Path) -> None:
+    may_end = tmp_path / "may end"
+    stubborn = f"""
+import os, time
+w.ignore_stop = True
+w.say("one")
+w.wait_stop()
+w.say("is told to stop")
+while not os.path.exists({str(may_end)!r}):
+    time.sleep(0.01)
+"""
+    _, heard = start(stubborn, reload=True, stop_times=StopTimes(terminate=SOON))
     heard.said("one")
-    for version in range(5):
+    script.write_text(waiting("version 0"))
+    heard.said("is told to stop")
+    for version in range(1, 5):
         script.write_text(waiting(f"version {version}"))
         time.sleep(0.05)
+    may_end.touch()
     heard.said("version 4")
     assert len(runs(heard)) == 2
 
