@@ -239,9 +239,8 @@ async def test_the_selected_operator_stays_selected_by_name_over_a_reload() -> N
 
 async def test_a_click_on_a_tab_brings_its_pane_to_the_front() -> None:
     async with open_dashboard(hello_session(), (80, 24)) as dashboard:
-        pane = dashboard.main.board.panes["output"]
-        start = next(begin for begin, _, name in pane._title_spans if name == "log")
-        await dashboard.pilot.click(offset=(pane.region.x + start + 1, pane.region.y))
+        y, row = next((y, row) for y, row in enumerate(dashboard.text().splitlines()) if "5 Log" in row)
+        await dashboard.pilot.click(offset=(row.index("5 Log"), y))
         await dashboard.frame()
         assert "log" in shown(dashboard)
         assert focused_pane(dashboard) == "log"

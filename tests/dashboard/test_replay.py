@@ -165,7 +165,7 @@ async def test_a_click_on_the_line_goes_there_and_a_drag_follows_the_mouse() -> 
     session = replay_session()
     async with open_dashboard(session) as dashboard:
         line = dashboard.main.timeline
-        await dashboard.pilot.click(line, offset=(spans_width(line._parts[0].spans), 0))
+        await dashboard.pilot.click(line, offset=(dashboard.text().splitlines()[line.region.y].index("━"), 0))
         assert session.done[-1] == ("seek", 0.0)
         await dashboard.pilot.mouse_down(line, offset=(60, 0))
         await dashboard.pilot.hover(line, offset=(80, 0))
