@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environment import BaseEnvironment
-from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment, RuntimeLocalEnvironment
+from sage_runtime.api.environment import (
+    BaseEnvironment,
+    KernelLocalEnvironment,
+    LocalEnvironment,
+    RuntimeLocalEnvironment,
+)
 from sage_runtime.api.functions import (
     BaseCoMapFunction,
     BaseFunction,

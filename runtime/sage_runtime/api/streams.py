@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sage_runtime.api.functions import BaseCoMapFunction, BaseJoinFunction
 from sage_runtime.api.transformations import (
     BaseTransformation,
     CoMapTransformation,
+    Environment,
     FilterTransformation,
     FlatMapTransformation,
     FutureTransformation,
@@ -17,9 +18,6 @@ from sage_runtime.api.transformations import (
     MapTransformation,
     SinkTransformation,
 )
-
-if TYPE_CHECKING:
-    from sage_runtime.api.environment import BaseEnvironment
 
 
 class _Stream:
@@ -51,7 +49,7 @@ class DataStream(_Stream):
     replicas. `name` names the operator.
     """
 
-    def __init__(self, env: BaseEnvironment, transformation: BaseTransformation) -> None:
+    def __init__(self, env: Environment, transformation: BaseTransformation) -> None:
         self._environment = env
         self.transformation = transformation
 
@@ -148,7 +146,7 @@ class ConnectedStreams(_Stream):
         ValueError: fewer than two, or of different environments.
     """
 
-    def __init__(self, env: BaseEnvironment, transformations: list[BaseTransformation]) -> None:
+    def __init__(self, env: Environment, transformations: list[BaseTransformation]) -> None:
         if len(transformations) < 2:
             raise ValueError(f"connected streams are two at least, not {len(transformations)}")
         if any(step.env is not env for step in transformations):
