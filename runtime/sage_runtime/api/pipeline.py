@@ -123,7 +123,10 @@ def _filled(upstream: BaseTransformation, reader: BaseTransformation) -> tuple[B
 def _partition(upstream: BaseTransformation) -> Partition:
     if not isinstance(upstream, KeyByTransformation):
         return "forward"
-    return upstream.partition_strategy
+    if upstream.env.era.keys_route:
+        return "hash"
+    strategy = upstream.partition_strategy
+    return strategy if strategy in ("hash", "broadcast") else "round_robin"
 
 
 class _Reach:

@@ -87,17 +87,13 @@ class DataStream(_Stream):
         return self
 
     def keyby(
-        self, function: Any, strategy: str = "hash", *args: Any, parallelism: int | None = None, **kwargs: Any
+        self, function: Any, strategy: Any = "hash", *args: Any, parallelism: int | None = None, **kwargs: Any
     ) -> DataStream:
         """Give each record the key that the function returns.
 
-        `strategy` routes to the replicas that follow: hash, broadcast or round_robin.
-
-        Raises:
-            ValueError: an unknown strategy.
+        `strategy` routes to the replicas that follow: hash, broadcast, or in turn, which any other value means too. In
+        era 3 it means nothing, as in SAGE: records go by their keys.
         """
-        if strategy not in ("hash", "broadcast", "round_robin"):
-            raise ValueError(f"unknown strategy {strategy!r}; there are hash, broadcast and round_robin")
         return self._apply(
             KeyByTransformation(
                 self._environment,
@@ -201,7 +197,7 @@ class ConnectedStreams(_Stream):
             JoinTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
         )
 
-    def keyby(self, key_selector: Any, strategy: str = "hash") -> ConnectedStreams:
+    def keyby(self, key_selector: Any, strategy: Any = "hash") -> ConnectedStreams:
         """Each stream keyed, by one `KeyByFunction` class or by a list with one for each.
 
         Raises:

@@ -13,7 +13,7 @@ from sage_runtime.api.functions import BaseFunction, FutureFunction, wrap_lambda
 
 if TYPE_CHECKING:
     from sage_runtime.api.eras import Era
-    from sage_runtime.graph import Kind, Partition
+    from sage_runtime.graph import Kind
 
 
 class Environment(Protocol):
@@ -204,7 +204,7 @@ class KeyByTransformation(BaseTransformation):
     kind = "keyby"
 
     def __init__(self, env: Environment, function: Any, *args: Any, strategy: Any = "hash", **kwargs: Any) -> None:
-        self.partition_strategy: Partition = strategy
+        self.partition_strategy: Any = strategy
         super().__init__(env, function, *args, **kwargs)
 
 
@@ -260,12 +260,12 @@ def class_location(cls: type[Any]) -> tuple[str | None, int | None]:
     if module.startswith(_OWN):
         return None, None
     file = getattr(sys.modules.get(module), "__file__", None)
+    codes = [code for code in map(_code, vars(cls).values()) if code is not None]
+    if codes and (file is None or file.endswith(".pyc")):
+        file = codes[0].co_filename
     line = vars(cls).get("__firstlineno__")  # from Python 3.13 on
     if isinstance(line, int):
         return file, line
-    codes = [code for code in map(_code, vars(cls).values()) if code is not None]
-    if file is None and codes:
-        file = codes[0].co_filename
     below = min((code.co_firstlineno for code in codes if code.co_filename == file), default=None)
     return file, _heading(file, cls.__name__, below)
 
