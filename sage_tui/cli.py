@@ -45,7 +45,7 @@ def _terminals() -> list[bool]:
 
 
 def is_script(path: Path) -> bool:
-    """Whether the file is a Python script, by its name or else by its first line.
+    """Whether the file is a Python script, compiled or not, by its name or else by its first line.
 
     Raises:
         UsageError: it can't be read.
@@ -55,7 +55,7 @@ def is_script(path: Path) -> bool:
             first = file.readline(200)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
-    return path.suffix in (".py", ".pyw") or (first.startswith(b"#!") and b"python" in first)
+    return path.suffix in (".py", ".pyw", ".pyc") or (first.startswith(b"#!") and b"python" in first)
 
 
 def find_python(wanted: str) -> str:

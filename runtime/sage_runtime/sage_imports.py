@@ -3,11 +3,12 @@
 Module paths in the table of `api.addresses` are served; all others below `sage` are looked for on disk as usual: the
 packages we serve have a `__path__` with every folder of that name on `sys.path`, of plain, `pkgutil` and PEP 420
 packages alike. Where a module of ours also stands on disk, its content there is run when a name is asked for that the
-table does not have. What nobody has is a `ModuleNotFoundError` that says what would provide it.
+table does not have. A module or a name that nobody has is an error that says what would provide it. Packages of other
+names than `sage` (SAGE's before its first release) are served only where the disk has none.
 """
 
 # Paths are strings here: pathlib takes milliseconds to import, before the script's first line.
-# ruff: noqa: PTH112, PTH113, PTH118, PTH123
+# ruff: noqa: PTH112, PTH113, PTH118
 
 from __future__ import annotations
 
@@ -15,13 +16,22 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from importlib.machinery import (
+    BuiltinImporter,
+    FrozenImporter,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from opcode import opmap
 from types import ModuleType
 from typing import Any
 
 from sage_runtime.api.addresses import ERAS, PACKAGES, TABLE
 
 ROOT = "sage"
+_ROOTS = {module.partition(".")[0] for module in TABLE}
 _API = "sage_runtime.api."
 
 
@@ -29,28 +39,30 @@ def install() -> None:
     """Serve `sage` from now on in this process; again is fine."""
     if not any(isinstance(finder, ServingFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, ServingFinder())
-        sys.meta_path.append(UnservedFinder())
+        sys.meta_path.append(LastFinder())
 
 
 def uninstall() -> None:
     """Stop serving, and forget every `sage` module that was imported."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, ServingFinder | UnservedFinder)]
-    for name in [name for name in sys.modules if name == ROOT or name.startswith(f"{ROOT}.")]:
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, ServingFinder | LastFinder)]
+    for name in [name for name in sys.modules if name.partition(".")[0] in _ROOTS]:
         del sys.modules[name]
 
 
 class ServingFinder:
-    """Finds the modules of the table. It stands first, so that they win over what is on disk."""
+    """Finds the modules of the table below `sage`. It stands first, so that they win over what is on disk."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """The spec of a module that we serve, None for any other."""
-        if fullname not in TABLE:
-            return None
-        spec = ModuleSpec(fullname, ServingLoader(), origin="sage-tui")  # type: ignore[arg-type]  # it has what is used
-        folders = FoldersOnDisk(fullname)
-        if served_below(fullname) or folders:
-            spec.submodule_search_locations = folders  # type: ignore[assignment]  # a sequence is enough
-        return spec
+        return _spec(fullname) if fullname in TABLE and fullname.partition(".")[0] == ROOT else None
+
+
+def _spec(module: str) -> ModuleSpec:
+    spec = ModuleSpec(module, ServingLoader(), origin="sage-tui")  # type: ignore[arg-type]  # it has what is used
+    folders = FoldersOnDisk(module)
+    if served_below(module) or folders:
+        spec.submodule_search_locations = folders  # type: ignore[assignment]  # a sequence is enough
+    return spec
 
 
 class ServingLoader:
@@ -82,7 +94,12 @@ class ServedModule(ModuleType):
         hidden = name.startswith("__") or f"{self.__name__}.{name}" in TABLE
         if not hidden and self._run_file_on_disk() and name in self.__dict__:
             return self.__dict__[name]
-        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        asking = sys._getframe(1)
+        if asking.f_code.co_code[asking.f_lasti] == opmap["IMPORT_FROM"]:
+            raise ImportError(missing_message(self.__name__, name), name=self.__name__)
+        raise AttributeError(missing_message(self.__name__, name))
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *TABLE[self.__name__]})
@@ -97,8 +114,10 @@ class ServedModule(ModuleType):
             return False
         self.__dict__["__file__"] = file
         before = dict(self.__dict__)
-        with open(file, "rb") as source:
-            exec(compile(source.read(), file, "exec"), self.__dict__)
+        kind = SourcelessFileLoader if file.endswith(".pyc") else SourceFileLoader
+        code = kind(self.__name__, file).get_code(self.__name__)
+        assert code is not None
+        exec(code, self.__dict__)
         for name in TABLE[self.__name__]:
             self.__dict__.pop(name, None)
         self.__dict__.update(before)
@@ -144,9 +163,7 @@ def _folders_elsewhere(package: str) -> list[str]:
     """Where other finders, as editable installs bring them, have a top-level package."""
     folders: list[str] = []
     for finder in sys.meta_path:
-        if finder in (BuiltinImporter, FrozenImporter, PathFinder) or isinstance(
-            finder, ServingFinder | UnservedFinder
-        ):
+        if finder in (BuiltinImporter, FrozenImporter, PathFinder) or isinstance(finder, ServingFinder | LastFinder):
             continue
         spec = finder.find_spec(package, None)
         folders.extend((spec and spec.submodule_search_locations) or ())
@@ -157,41 +174,59 @@ def _file_on_disk(module: str) -> str | None:
     """The Python file that would be this module if we did not serve it."""
     parent, _, name = module.rpartition(".")
     places = getattr(sys.modules.get(parent), "__path__", ()) if parent else sys.path
-    candidates = [os.path.join(folder, "__init__.py") for folder in FoldersOnDisk(module)]
-    candidates += [os.path.join(place, f"{name}.py") for place in places]
+    bodies = [os.path.join(folder, "__init__") for folder in FoldersOnDisk(module)]
+    bodies += [os.path.join(place, name) for place in places]
+    candidates = [body + suffix for body in bodies for suffix in (".py", ".pyc")]
     return next((file for file in candidates if os.path.isfile(file)), None)
 
 
-class UnservedFinder:
-    """Stands last: says what would provide a module of SAGE that neither we nor the disk have."""
+class LastFinder:
+    """Stands last: serves what the disk lacks of other roots than `sage`, and says what would provide the rest."""
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        """Nothing, or an error if this is an import and not just a question (`importlib.util.find_spec`).
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The spec of a module of another root, else nothing.
 
         Raises:
-            ModuleNotFoundError: it is a module of SAGE.
+            ModuleNotFoundError: a module of SAGE is imported, not just asked for (`importlib.util.find_spec`).
         """
-        if not fullname.startswith(f"{ROOT}.") or sys.meta_path[-1] is not self:
-            return
+        if fullname.partition(".")[0] not in _ROOTS or fullname == ROOT or sys.meta_path[-1] is not self:
+            return None
+        if fullname in TABLE:
+            return _spec(fullname)
         asking = sys._getframe(1).f_back
         if asking is not None and asking.f_code.co_name == "_find_and_load_unlocked":
             raise ModuleNotFoundError(unserved_message(fullname), name=fullname, path=path)
+        return None
 
 
 def unserved_message(module: str) -> str:
     """What to say of a module that nobody has: its era, what is served near it, and the package to install."""
+    served = next(parent for parent in _parents(module) if parent in TABLE)
+    near = ", ".join(served_below(served)) or ", ".join(TABLE[served])
+    before, after = _provenance(module)
+    return f"No module named {module!r}: sage-tui does not serve it{before}; of {served} it serves {near}.{after}"
+
+
+def missing_message(module: str, name: str) -> str:
+    """What to say of a name that a served module lacks: its era, where it or the nearest is, the package to install."""
+    from difflib import get_close_matches
+
+    homes = [home for home, names in TABLE.items() if name in names]
+    shared = {home: len({*_parents(home)} & {*_parents(module)}) for home in homes}
+    homes.sort(key=lambda home: (ERAS.get(home) != ERAS.get(module), -shared[home], len(home)))
+    near = get_close_matches(name, TABLE[module], 1, 0.5)
+    hint = f" {homes[0]} has it." if homes else f" The nearest name there is {near[0]}." if near else ""
+    before, after = _provenance(module)
+    return f"cannot import name {name!r} from {module!r}: sage-tui does not serve it{before}.{hint}{after}"
+
+
+def _provenance(module: str) -> tuple[str, str]:
+    """The era of a module path, in brackets, and the package to install for it, in a sentence."""
     parents = _parents(module)
     era = next((ERAS[parent] for parent in parents if parent in ERAS), None)
     package = next((PACKAGES[parent] for parent in parents if parent in PACKAGES), None)
-    served = next(parent for parent in parents if parent in TABLE)
-    near = ", ".join(served_below(served)) or ", ".join(TABLE[served])
-    message = f"No module named {module!r}: sage-tui does not serve it"
-    if era is not None:
-        message += f" (SAGE of era {era})"
-    message += f"; of {served} it serves {near}."
-    if package is not None:
-        message += f" The package {package} on PyPI may have it: install that for the Python that runs the script."
-    return message
+    sentence = f" The package {package} on PyPI may have it: install that for the Python that runs the script."
+    return f" (SAGE of era {era})" if era is not None else "", sentence if package is not None else ""
 
 
 def served_below(package: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from sage_runtime.events import Event, Output, ReloadFailed, RunStarted
+from sage_runtime.events import Event, Notice, Output, ReloadFailed, RunStarted
 from sage_tui.console.descriptors import DescriptorWriter, OutputClosedError
 
 
@@ -20,7 +20,7 @@ def script_bytes(event: Output) -> bytes:
 class PlainSink:
     """A session's listener that writes the script's output; called on the session's reader thread.
 
-    Of reloads it says a line on stderr; they only happen where files are watched.
+    Of warnings it says a line on stderr, and of reloads, which only happen where files are watched.
     """
 
     def __init__(self, stdout: DescriptorWriter, stderr: DescriptorWriter) -> None:
@@ -45,10 +45,12 @@ class PlainSink:
             case ReloadFailed():
                 place = event.file if event.line is None else f"{event.file}:{event.line}"
                 self._remark(f"not reloaded, {place}: {event.message}")
+            case Notice(level="warning" | "error"):
+                self._remark(event.message)
 
     def _remark(self, text: str) -> None:
         """Say something of our own; names of files may hold anything."""
-        from sage_tui.state.format import clean  # only where there are reloads
+        from sage_tui.state.format import clean  # only where there is something to say
 
         self._say(f"sage-tui: {clean(text)}\n".encode())
 

@@ -11,7 +11,7 @@ from support.reference_engine import ReferenceEngine
 from support.waiting import SOON
 
 from sage_runtime import engine, sage_imports
-from sage_runtime.api import console, environment
+from sage_runtime.api import environment, logger
 from sage_runtime.api.jobs import JobManager
 from sage_runtime.engine.protocol import Engine
 from sage_runtime.engine.threads.engine import ThreadEngine
@@ -79,7 +79,7 @@ def runtime(request: pytest.FixtureRequest, published: Published) -> Iterator[En
     fresh: Engine = ReferenceEngine(published) if request.param == "reference" else ThreadEngine(published)
     engine.set_current(fresh)
     environment._announced = False
-    console.Switch.console = console.Switch.debug = True
+    logger.Switch.console = logger.Switch.debug = True
     JobManager.instance = None
     yield fresh
     fresh.stop()

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environment import BaseEnvironment
-from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment, RuntimeLocalEnvironment
+from sage_runtime.api.environment import (
+    BaseEnvironment,
+    KernelLocalEnvironment,
+    LocalEnvironment,
+    RuntimeLocalEnvironment,
+)
 from sage_runtime.api.functions import BatchFunction, SinkFunction
 
 Make = Callable[..., BaseEnvironment]

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environment import BaseEnvironment
-from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment, RuntimeLocalEnvironment
+from sage_runtime.api.environment import (
+    BaseEnvironment,
+    KernelLocalEnvironment,
+    LocalEnvironment,
+    RuntimeLocalEnvironment,
+)
 from sage_runtime.api.functions import (
     BaseCoMapFunction,
     BaseFunction,
@@ -213,8 +217,19 @@ def test_keyby_routes_by_its_strategy(env: LocalEnvironment) -> None:
     env.from_batch([1]).keyby(Parity, strategy="broadcast").sink(Keep)
     partitions = {edge.target: edge.partition for edge in build_graph(env).edges}
     assert (partitions["Keep"], partitions["Keep_1"], partitions["Parity"]) == ("hash", "broadcast", "forward")
-    with pytest.raises(ValueError, match="unknown strategy 'nearest'"):
-        env.from_batch([1]).keyby(Parity, strategy="nearest")
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "nearest", "HASH", None, 7])
+def test_keyby_takes_any_strategy_and_routes_in_turn(env: LocalEnvironment, strategy: Any) -> None:
+    env.from_batch([1]).keyby(Parity, strategy=strategy).sink(Keep)
+    assert {edge.target: edge.partition for edge in build_graph(env).edges}["Keep"] == "round_robin"
+
+
+@pytest.mark.parametrize("strategy", ["hash", "broadcast", "nearest"])
+def test_in_era_3_keyby_routes_by_the_key_whatever_the_strategy(strategy: str) -> None:
+    env = RuntimeLocalEnvironment()
+    env.from_batch([1]).keyby(Parity, strategy=strategy).sink(Keep)
+    assert {edge.target: edge.partition for edge in build_graph(env).edges}["Keep"] == "hash"
 
 
 def test_connected_streams_keep_their_order(env: LocalEnvironment) -> None:

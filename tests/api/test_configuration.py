@@ -1,26 +1,23 @@
-"""Configuration files, folders, ports, schedulers, the facade and the model registry, as scripts use them."""
+"""Configuration files, folders, ports, the facade and pipelines as services, as scripts use them."""
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sage_runtime.api import facade, hooks, models, scheduling
-from sage_runtime.api.config import load_config
-from sage_runtime.api.environments import FlowNetEnvironment, KernelLocalEnvironment, RuntimeLocalEnvironment
-from sage_runtime.api.paths import SageUserPaths, get_output_file, get_sage_paths
-from sage_runtime.api.pipeline_service import (
+from sage_runtime.api import flows
+from sage_runtime.api.communication import StopSignal
+from sage_runtime.api.config import SagePorts, SageUserPaths, get_output_file, get_sage_paths, load_config
+from sage_runtime.api.services import (
     PipelineBridge,
     PipelineService,
     PipelineServiceSink,
     PipelineServiceSource,
 )
-from sage_runtime.api.ports import SagePorts
-from sage_runtime.api.signals import StopSignal
 
 
 def load_from(script: Path, path: str | None = None) -> Any:
@@ -93,73 +90,24 @@ class TestPorts:
         assert (SagePorts.get_from_env("PORT_A", 1), SagePorts.get_from_env("PORT_B", 1)) == (81, 1)
 
 
-class TestSchedulers:
-    def test_they_are_accepted_by_name_and_object(self) -> None:
-        own = scheduling.LoadAwareScheduler(max_concurrent=2)
-        assert RuntimeLocalEnvironment(scheduler="load_aware").scheduler.get_metrics()["scheduler_type"] == "LoadAware"
-        assert KernelLocalEnvironment(scheduler=own).scheduler is own
-        assert KernelLocalEnvironment().get_scheduler_metrics()["scheduler_type"] == "FIFO"
-        with pytest.raises(ValueError, match="Unknown scheduler type: lifo"):
-            KernelLocalEnvironment(scheduler="lifo")
-        with pytest.raises(TypeError, match="make_decision"):
-            KernelLocalEnvironment(scheduler=3)
-
-    def test_they_count_what_they_are_asked(self) -> None:
-        scheduler = scheduling.LoadAwareScheduler(max_concurrent=1)
-        first, second = scheduler.make_decision(None), scheduler.make_decision(None)
-        assert (first.immediate, second.immediate, second.delay) == (True, False, 0.01)
-        scheduler.task_completed("a")
-        assert (scheduler.get_metrics()["active_tasks"], scheduler.get_metrics()["total_scheduled"]) == (1, 2)
-
-    def test_decisions_travel_as_dictionaries(self) -> None:
-        decision = scheduling.PlacementDecision.with_resources(cpu=2, memory="8GB")
-        assert scheduling.PlacementDecision.from_dict(decision.to_dict()) == decision
-
-    def test_the_node_is_this_machine(self) -> None:
-        selector = scheduling.NodeSelector()
-        node = selector.select_best_node(cpu_required=1)
-        assert node is not None
-        assert selector.get_node(node) is not None
-        assert selector.select_best_node(cpu_required=1e9) is None
-        assert len(FlowNetEnvironment().health_check()) == 1
-
-
 class TestFacade:
-    def test_an_actor_is_called_in_every_way(self) -> None:
-        class Adder:
-            def __init__(self, start: int) -> None:
-                self.start = start
+    def test_without_a_backend_it_says_what_is_missing(self) -> None:
+        asking: list[Callable[[Any], Any]] = [flows.create, flows.submit, flows.run, flows.call]
+        for ask in asking:
+            with pytest.raises(ImportError, match="distributed runtime"):
+                ask(len)
 
-            def add(self, n: int) -> int:
-                return self.start + n
+    def test_a_flow_can_be_declared_and_looked_at_but_not_run(self) -> None:
+        @flows.flow
+        def double(stream: int) -> int:
+            return 2 * stream
 
-        adder = facade.create(Adder, 1)
-        assert (adder.add.call(2), adder.get_method("add").async_call(3).result(5), adder.add(4)) == (3, 4, 5)
-        assert facade.call(adder.get_method("add"), 5) == 6
-
-    def test_a_flow_is_run_at_once_or_later(self) -> None:
-        assert (facade.run(len, "abc"), facade.call(facade.submit(len), "ab")) == (3, 2)
-        with pytest.raises(TypeError, match="call takes a run handle"):
-            facade.call(3)
-
-    def test_hooks_are_kept_in_pairs(self) -> None:
-        hooks.register_kernel_exception_handler_hook(len, repr)
-        assert hooks.get_registered_exception_handler_hook() == (len, repr)
-        with pytest.raises(TypeError, match="pop hook must be callable"):
-            hooks.register_kernel_exception_handler_hook(len, None)  # type: ignore[arg-type]
-
-
-class TestModels:
-    def test_the_registry_knows_what_is_on_disk(self, tmp_path: Path) -> None:
-        (tmp_path / "m").mkdir()
-        entry = {"model_id": "org/m", "path": str(tmp_path / "m"), "size_bytes": 2**20}
-        (tmp_path / "models.json").write_text(json.dumps([entry]), encoding="utf-8")
-        assert [(info.model_id, info.size_mb) for info in models.list_models(tmp_path)] == [("org/m", 1.0)]
-        models.touch_model("org/m", tmp_path)
-        assert models.list_models(tmp_path)[0].last_used_iso is not None
-        assert models.delete_model("org/m", tmp_path)
-        with pytest.raises(models.ModelNotFoundError, match="org/m"):
-            models.ensure_model_available("org/m", tmp_path, auto_download=False)
+        assert repr(double).startswith("FlowDeclaration(name='")
+        assert (double.func(2), double.is_method, type(flows.flow()(len))) == (4, False, flows.FlowDeclaration)
+        with pytest.raises(ImportError, match="distributed runtime"):
+            double.call(1)
+        with pytest.raises(flows.FlowDeclarationError, match="expects a callable"):
+            flows.flow(3)
 
 
 class TestPipelineServices:

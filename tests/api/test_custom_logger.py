@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.console import Switch, attach_console, set_console_level
-from sage_runtime.api.construction import create_function
 from sage_runtime.api.eras import ERA_1, ERA_3
-from sage_runtime.api.functions import MapFunction
-from sage_runtime.api.logger import CustomLogger, RuntimeCustomLogger, get_logger
+from sage_runtime.api.functions import MapFunction, create_function
+from sage_runtime.api.logger import (
+    CustomLogger,
+    RuntimeCustomLogger,
+    Switch,
+    attach_console,
+    get_logger,
+    set_console_level,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from sage_runtime.api import flow_exceptions
-from sage_runtime.api.flow_exceptions import (
+from sage_runtime.api import flows
+from sage_runtime.api.flows import (
     ExceptionContext,
     ExceptionDecision,
     ExceptionEvent,
     FlowDefinitionError,
     FlowException,
     flow_exception_handler,
+    get_registered_exception_handler_hook,
     register_exception_handler_hook,
 )
 
@@ -21,7 +22,7 @@ from sage_runtime.api.flow_exceptions import (
 @pytest.fixture(autouse=True)
 def hooks() -> Iterator[None]:
     yield
-    flow_exceptions._hooks.clear()
+    flows._Hooks.pair = (None, None)
 
 
 def test_decisions() -> None:
@@ -52,6 +53,12 @@ def test_a_scope_pushes_its_handler_and_pops_it_also_when_it_is_left_by_an_excep
 def test_a_handler_has_to_be_callable(handler: object) -> None:
     with pytest.raises(FlowDefinitionError, match="flow_exception_handler"), flow_exception_handler(handler):
         pass
+
+
+def test_hooks_are_kept_in_pairs() -> None:
+    assert get_registered_exception_handler_hook() == (None, None)
+    register_exception_handler_hook(len, repr)
+    assert get_registered_exception_handler_hook() == (len, repr)
 
 
 def test_a_scope_needs_hooks_and_hooks_have_to_be_callable() -> None:

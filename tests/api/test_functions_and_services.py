@@ -9,17 +9,31 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.batches import (
+from sage_runtime.api.communication import (
+    EarlyStopSignal,
+    Packet,
+    RuntimeStopSignal,
+    StopSignal,
+    create_metronome,
+    get_global_metronome,
+    keep_time,
+)
+from sage_runtime.api.functions import (
+    BaseFunction,
+    Collector,
+    FlatMapFunction,
+    MapFunction,
+    create_function,
+    create_service,
+    detect_lambda_type,
+    wrap_lambda,
+)
+from sage_runtime.api.ready_made import (
     FileBatchIteratorFunction,
     GeneratorBatchIteratorFunction,
     RangeBatchIteratorFunction,
 )
-from sage_runtime.api.construction import create_function, create_service
-from sage_runtime.api.functions import BaseFunction, Collector, FlatMapFunction, MapFunction
-from sage_runtime.api.lambdas import detect_lambda_type, wrap_lambda
-from sage_runtime.api.metronome import create_metronome, get_global_metronome, keep_time
 from sage_runtime.api.services import BaseService
-from sage_runtime.api.signals import EarlyStopSignal, Packet, RuntimeStopSignal, StopSignal
 from sage_runtime.graph import EndOfStream
 
 

@@ -8,8 +8,12 @@ from typing import Any, ClassVar
 import pytest
 
 from sage_runtime import engine
-from sage_runtime.api.environment import BaseEnvironment
-from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment, RuntimeLocalEnvironment
+from sage_runtime.api.environment import (
+    BaseEnvironment,
+    KernelLocalEnvironment,
+    LocalEnvironment,
+    RuntimeLocalEnvironment,
+)
 from sage_runtime.api.functions import MapFunction, SourceFunction
 from sage_runtime.api.pipeline import build_graph
 from sage_runtime.engine.threads import idle_sources

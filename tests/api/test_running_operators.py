@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sage_runtime.api.environments import (
+from sage_runtime.api.communication import EarlyStopSignal, RuntimeStopSignal, StopSignal
+from sage_runtime.api.environment import (
     KernelLocalEnvironment,
     LocalEnvironment,
     RuntimeLocalEnvironment,
@@ -24,7 +25,6 @@ from sage_runtime.api.functions import (
     SinkFunction,
     SourceFunction,
 )
-from sage_runtime.api.signals import EarlyStopSignal, RuntimeStopSignal, StopSignal
 from sage_runtime.events import Failure
 
 from .conftest import Published

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sage_runtime.api.environments import (
+from sage_runtime.api.environment import (
     KernelLocalEnvironment,
     LocalEnvironment,
     RuntimeLocalEnvironment,
@@ -14,13 +14,13 @@ from sage_runtime.api.environments import (
 from sage_runtime.api.functions import (
     MapFunction,
 )
-from sage_runtime.api.pipeline_service import (
+from sage_runtime.api.services import (
+    BaseService,
     PipelineBridge,
     PipelineService,
     PipelineServiceSink,
     PipelineServiceSource,
 )
-from sage_runtime.api.services import BaseService
 
 from .pipelines import ERAS, Collect, Make
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,6 @@ def test_nothing_of_another_era_is_imported() -> None:
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == [
         "sage_runtime.api.addresses",
-        "sage_runtime.api.construction",
         "sage_runtime.api.functions",
     ]
 
@@ -163,9 +163,51 @@ def test_what_nobody_has_is_named_with_the_package_that_would_provide_it(module:
     assert [word for word in said if word not in str(error.value)] == []
 
 
-def test_a_missing_name_is_an_import_error() -> None:
-    with pytest.raises(ImportError, match=r"cannot import name 'Nothing' from 'sage\.kernel\.api'"):
-        exec("from sage.kernel.api import Nothing")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("from sage.kernel.api import Nothing", ["'Nothing' from 'sage.kernel.api'", "era 2", "isage-kernel"]),
+        ("from sage.kernel.api import LocalEnviroment", ["The nearest name there is LocalEnvironment."]),
+        ("from sage.runtime import MapFunction", ["era 3", "sage.foundation has it", "isage on PyPI"]),
+        ("from sage.core.api.local_environment import MapFunction", ["era 1", "sage.core.api has it"]),
+    ],
+)
+def test_a_missing_name_is_an_import_error_that_names_what_there_is(line: str, said: list[str]) -> None:
+    with pytest.raises(ImportError) as error:
+        exec(line)
+    assert not isinstance(error.value, ModuleNotFoundError)
+    assert [words for words in said if words not in str(error.value)] == []
+
+
+def test_a_missing_attribute_is_an_attribute_error_that_can_be_asked_for() -> None:
+    module = importlib.import_module("sage.kernel.api")
+    assert (hasattr(module, "Nothing"), getattr(module, "Nothing", 3)) == (False, 3)
+    with pytest.raises(AttributeError, match="nearest name there is LocalEnvironment"):
+        module.LocalEnviroment  # noqa: B018 - asking is enough
+
+
+def test_compiled_files_on_disk_have_the_names_that_we_lack(tmp_path: Path) -> None:
+    write(tmp_path, {"extra.py": "extra = 'compiled'\n"})
+    (tmp_path / "sage" / "stream").mkdir(parents=True)
+    py_compile.compile(str(tmp_path / "extra.py"), cfile=str(tmp_path / "sage" / "stream" / "__init__.pyc"))
+    sys.path.insert(0, str(tmp_path))
+    assert importlib.import_module("sage.stream").extra == "compiled"
+
+
+def test_the_packages_before_the_first_release_are_served() -> None:
+    environments = [
+        importlib.import_module(module).LocalEnvironment
+        for module in ("sage_core.api.env", "sage.core.api.env", "sage.core.api.local_environment")
+    ]
+    assert len(set(environments)) == 1
+    with pytest.raises(ModuleNotFoundError, match=r"sage_core\.compiler.*sage-tui does not serve it"):
+        importlib.import_module("sage_core.compiler")
+
+
+def test_packages_of_those_names_on_disk_win(tmp_path: Path) -> None:
+    write(tmp_path, {"sage_utils/__init__.py": "", "sage_utils/custom_logger.py": "CustomLogger = 'theirs'\n"})
+    sys.path.insert(0, str(tmp_path))
+    assert importlib.import_module("sage_utils.custom_logger").CustomLogger == "theirs"
 
 
 def test_other_packages_are_left_alone() -> None:

@@ -69,6 +69,7 @@ def test_a_script_is_known_by_its_name_or_its_first_line(tmp_path: Path) -> None
         return path
 
     assert cli.is_script(made("a.py", ""))
+    assert cli.is_script(made("a.pyc", ""))
     assert cli.is_script(made("tool", "#!/usr/bin/env python3\n"))
     assert not cli.is_script(made("notes.txt", "print(1)\n"))
     assert not cli.is_script(made("script.sh", "#!/bin/sh\n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.streams import Pipe
 
-from sage_runtime.events import Event, Log, Output, ReloadFailed, RunStarted, encode
+from sage_runtime.events import Event, Log, Notice, Output, ReloadFailed, RunStarted, encode
 from sage_tui.console.descriptors import DescriptorWriter, OutputClosedError
 from sage_tui.console.json_lines import JsonLinesSink
 from sage_tui.console.plain import PlainSink, script_bytes
@@ -55,6 +55,13 @@ def test_reloads_are_told_on_stderr() -> None:
     )
     assert out == b""
     assert err == (b"sage-tui: not reloaded, flow.py:3: invalid syntax\nsage-tui: run 2, changed: flow.py, parts.py\n")
+
+
+def test_warnings_are_told_on_stderr_as_they_come() -> None:
+    assert plain(Notice(level="warning", message="it waits"), Notice(message="by the way")) == (
+        b"",
+        b"sage-tui: it waits\n",
+    )
 
 
 def test_names_of_files_cannot_steer_the_terminal() -> None:

@@ -9,7 +9,7 @@ import cloudpickle
 from support.graphs import Recorder
 from support.reference_engine import ReferenceEngine
 
-from sage_runtime.api.environments import KernelLocalEnvironment
+from sage_runtime.api.environment import KernelLocalEnvironment
 from sage_runtime.api.functions import KeyByFunction, MapFunction, SinkFunction
 from sage_runtime.api.pipeline import build_graph
 from sage_runtime.engine.protocol import Engine, JobHandle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,24 @@ def test_a_script_reached_through_a_link_finds_its_siblings(scripts: Scripts) ->
     with Run(link) as run:
         run.end()
     assert (run.status, run.stdout, run.stderr) == plain(link)
+
+
+def test_a_compiled_script_runs_as_it_does_in_python(scripts: Scripts) -> None:
+    source = scripts.write("print(__file__, __name__, type(__loader__))\ndef f(): return 1 / 0\nf()", "source.py")
+    compiled = scripts.folder / "script.pyc"
+    py_compile.compile(str(source), cfile=str(compiled))
+    with Run(compiled) as run:
+        run.end()
+    assert (run.status, run.stdout, run.stderr) == plain(compiled)
+
+
+def test_a_compiled_script_of_another_python_says_so(scripts: Scripts) -> None:
+    other = scripts.folder / "script.pyc"
+    other.write_bytes(b"from the future, which has no end")
+    with Run(other) as run:
+        run.end()
+    assert run.status == 1
+    assert "can't be run by this Python: bad magic number" in run.stderr
 
 
 @pytest.mark.parametrize(

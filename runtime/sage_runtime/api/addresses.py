@@ -24,12 +24,15 @@ _FUNCTION_MODULES: dict[str, Names] = {
     "sink_function": _of("functions", "SinkFunction"),
     "source_function": _of("functions", "SourceFunction"),
     "batch_function": _of("functions", "BatchFunction"),
-    "keyby_function": _of("functions", "KeyByFunction"),
+    "keyby_function": {**_of("functions", "KeyByFunction"), **_of("ready_made", "FieldKeyByFunction")},
     "comap_function": _of("functions", "BaseCoMapFunction"),
-    "join_function": _of("functions", "BaseJoinFunction"),
+    "join_function": {
+        **_of("functions", "BaseJoinFunction"),
+        **_of("ready_made", "UserOrderInnerJoin", "WindowedEventJoin"),
+    },
     "future_function": _of("functions", "FutureFunction"),
     "lambda_function": _of(
-        "lambdas",
+        "functions",
         "wrap_lambda",
         "detect_lambda_type",
         "LambdaMapFunction",
@@ -44,13 +47,14 @@ _BASES: Names = {
     name: target
     for names in list(_FUNCTION_MODULES.values())[:-1]
     for name, target in names.items()
-    if name != "FutureFunction" and name != "Collector"
+    if target.startswith("functions:") and name not in ("FutureFunction", "Collector")
 }
-_HELPERS = {**_of("functions", "FutureFunction", "Collector"), **_of("lambdas", "LambdaMapFunction", "wrap_lambda")}
-_BATCHES = _of("batches", "SimpleBatchIteratorFunction", "IterableBatchIteratorFunction")
+_HELPERS = {**_of("functions", "FutureFunction", "Collector"), **_of("functions", "LambdaMapFunction", "wrap_lambda")}
+_BATCHES = _of("ready_made", "SimpleBatchIteratorFunction", "IterableBatchIteratorFunction")
 _MORE_BATCHES = _of(
-    "batches", "FileBatchIteratorFunction", "RangeBatchIteratorFunction", "GeneratorBatchIteratorFunction"
+    "ready_made", "FileBatchIteratorFunction", "RangeBatchIteratorFunction", "GeneratorBatchIteratorFunction"
 )
+_DOCUMENT = _of("ready_made", "BaseDocument")
 _STEPS = {
     "base_transformation": "BaseTransformation",
     "source_transformation": "SourceTransformation",
@@ -65,14 +69,17 @@ _STEPS = {
     "future_transformation": "FutureTransformation",
 }
 _STREAMS = _of("streams", "DataStream", "ConnectedStreams")
-_STOP = _of("signals", "StopSignal")
-_PACKET = _of("signals", "Packet")
+_STOP = _of("communication", "StopSignal")
+_PACKET = _of("communication", "Packet")
 _JOBS = _of("jobs", "JobManager", "JobInfo", "JobManagerClient")
 _SCHEDULERS = _of("scheduling", "FIFOScheduler", "LoadAwareScheduler")
 _SCHEDULING = _of("scheduling", "BaseScheduler", "PlacementDecision", "NodeSelector", "NodeResources")
+_MORE_SCHEDULERS = _of(
+    "scheduling", "RandomScheduler", "RoundRobinScheduler", "PriorityScheduler", "SCHEDULER_REGISTRY", "get_scheduler"
+)
 _SERVICE = _of("services", "BaseService")
 _PIPELINE_SERVICE = _of(
-    "pipeline_service",
+    "services",
     "PipelineService",
     "PipelineServiceSource",
     "PipelineServiceSink",
@@ -88,32 +95,13 @@ _SOURCES = {
 }
 _DATASETS = _of("io.datasets", "JSONLBatch", "HFDatasetBatch")
 _LOGGER = _of("logger", "CustomLogger")
-_PORTS = _of("ports", "SagePorts")
-_USER_PATHS = _of("paths", "SageUserPaths", "get_user_paths")
-_USER_DIRS = _of("paths", "get_user_config_dir", "get_user_data_dir", "get_user_state_dir", "get_user_cache_dir")
-_OUTPUT_PATHS = _of(
-    "paths",
-    "SageOutputPaths",
-    "find_sage_project_root",
-    "get_appropriate_sage_dir",
-    "get_sage_paths",
-    "get_logs_dir",
-    "get_output_dir",
-    "get_temp_dir",
-    "get_cache_dir",
-    "get_reports_dir",
-    "get_states_dir",
-    "get_benchmarks_dir",
-    "get_log_file",
-    "get_output_file",
-    "get_states_file",
-    "setup_sage_environment",
-    "initialize_sage_paths",
-)
-_HOOKS = _of("hooks", "register_kernel_exception_handler_hook", "get_registered_exception_handler_hook")
-_FACADE = _of("facade", "create", "submit", "run", "call", "_get_runtime_backend", "_resolve_flow_for_backend")
+_PORTS = _of("config", "SagePorts")
+_USER_PATHS = _of("config", "SageUserPaths", "get_user_paths")
+_OUTPUT_PATHS = _of("config", "SageOutputPaths", "find_sage_project_root", "get_output_file", "get_sage_paths")
+_FACADE = _of("flows", "create", "submit", "run", "call")
+_FLOW = _of("flows", "flow", "FlowDeclaration", "FlowDeclarationError")
 _FLOW_EXCEPTIONS = _of(
-    "flow_exceptions",
+    "flows",
     "ExceptionAction",
     "ExceptionContext",
     "ExceptionEvent",
@@ -121,32 +109,33 @@ _FLOW_EXCEPTIONS = _of(
     "FlowException",
     "FlowDefinitionError",
 )
-_FLOW_HANDLERS = _of(
-    "flow_exceptions", "flow_exception_handler", "exception_handler", "register_exception_handler_hook"
-)
-_METRICS = _of(
-    "monitoring",
-    "PacketMetrics",
-    "TaskPerformanceMetrics",
-    "ServiceRequestMetrics",
-    "ServicePerformanceMetrics",
-    "MethodMetrics",
+_FLOW_HANDLERS = _of("flows", "flow_exception_handler", "exception_handler", "register_exception_handler_hook")
+_HOOKS = _of(
+    "flows",
+    "get_registered_exception_handler_hook",
+    register_kernel_exception_handler_hook="register_exception_handler_hook",
 )
 _MONITORING: dict[str, Names] = {
-    "metrics": _METRICS,
+    "metrics": _of("monitoring", "TaskPerformanceMetrics"),
     "metrics_collector": _of("monitoring", "MetricsCollector"),
-    "metrics_reporter": _of("monitoring_reports", "MetricsReporter"),
-    "resource_monitor": _of("monitoring_reports", "ResourceMonitor"),
+    "metrics_reporter": _of("monitoring", "MetricsReporter"),
+    "resource_monitor": _of("monitoring", "ResourceMonitor"),
 }
 
-_ERA_1_LOCAL = _of("environments", "LocalEnvironment")
-_ERA_1_REMOTE = _of("environments", "RemoteEnvironment")
-_ERA_2_LOCAL = _of("environments", LocalEnvironment="KernelLocalEnvironment")
-_ERA_2_REMOTE = _of("environments", RemoteEnvironment="KernelRemoteEnvironment")
-_ERA_2_FLOWNET = _of("environments", "FlownetEnvironment")
-_ERA_3_ENVIRONMENTS = _of("environments", "FlowNetEnvironment", LocalEnvironment="RuntimeLocalEnvironment")
+_ERA_1_LOCAL = _of("environment", "LocalEnvironment")
+_ERA_1_REMOTE = _of("environment", "RemoteEnvironment")
+_ERA_2_LOCAL = _of("environment", LocalEnvironment="KernelLocalEnvironment")
+_ERA_2_REMOTE = _of("environment", RemoteEnvironment="KernelRemoteEnvironment")
+_ERA_2_FLOWNET = _of("environment", "FlownetEnvironment")
+_ERA_2_FLUTTY = _of("environment", FluttyEnvironment="KernelFluttyEnvironment")
+_ERA_3_ENVIRONMENTS = _of(
+    "environment",
+    "FlowNetEnvironment",
+    LocalEnvironment="RuntimeLocalEnvironment",
+    FluttyEnvironment="RuntimeFluttyEnvironment",
+)
 _BASE_ENVIRONMENT = _of("environment", "BaseEnvironment")
-_ERA_3_SIGNALS = {**_of("signals", StopSignal="RuntimeStopSignal"), **_PACKET}
+_ERA_3_SIGNALS = {**_of("communication", StopSignal="RuntimeStopSignal"), **_PACKET}
 _VERSION_2 = _of("eras", __version__="VERSION_2")
 _VERSION_3 = _of("eras", __version__="VERSION_3")
 
@@ -185,12 +174,12 @@ _ERA_1: Table = {
     "sage.core.api.service.base_service": _SERVICE,
     "sage.core.communication": {},
     "sage.core.communication.packet": _PACKET,
-    "sage.core.communication.stop_signal": _of("signals", StopSignal="EarlyStopSignal"),
-    "sage.core.communication.metronome": _of("metronome", "Metronome", "create_metronome", "get_global_metronome"),
+    "sage.core.communication.stop_signal": _of("communication", StopSignal="EarlyStopSignal"),
+    "sage.core.communication.metronome": _of("communication", "Metronome", "create_metronome", "get_global_metronome"),
     "sage.core.factory": {},
     "sage.core.factory.service_factory": _of("services", "ServiceFactory"),
     "sage.core.operator": {},
-    "sage.core.operator.base_operator": _of("operators", "BaseOperator"),
+    "sage.core.operator.base_operator": _of("jobs", "BaseOperator"),
     **_steps("sage.core.transformation"),
     "sage.kernel.jobmanager": _JOBS,
     "sage.kernel.jobmanager.job_manager": _JOBS,
@@ -202,18 +191,19 @@ _ERA_1: Table = {
 }
 
 _ERA_2: Table = {
-    "sage.kernel.api": {**_ERA_2_LOCAL, **_ERA_2_REMOTE, **_ERA_2_FLOWNET, **_VERSION_2},
+    "sage.kernel.api": {**_ERA_2_LOCAL, **_ERA_2_REMOTE, **_ERA_2_FLOWNET, **_ERA_2_FLUTTY, **_VERSION_2},
     "sage.kernel.api.base_environment": _BASE_ENVIRONMENT,
     "sage.kernel.api.local_environment": _ERA_2_LOCAL,
     "sage.kernel.api.remote_environment": _ERA_2_REMOTE,
     "sage.kernel.api.flownet_environment": _ERA_2_FLOWNET,
+    "sage.kernel.api.flutty_environment": _ERA_2_FLUTTY,
     "sage.kernel.api.datastream": _of("streams", "DataStream"),
     "sage.kernel.api.connected_streams": _of("streams", "ConnectedStreams"),
     "sage.kernel.api.function": {**_BASES, **_BATCHES},
     **_below("sage.kernel.api.function", _FUNCTION_MODULES),
     "sage.kernel.api.function.simple_batch_function": {**_BATCHES, **_MORE_BATCHES},
     "sage.kernel.api.operator": {},
-    "sage.kernel.api.operator.base_operator": _of("operators", "BaseOperator"),
+    "sage.kernel.api.operator.base_operator": _of("jobs", "BaseOperator"),
     **_steps("sage.kernel.api.transformation"),
     "sage.kernel.api.service": {**_SERVICE, **_PIPELINE_SERVICE},
     "sage.kernel.api.service.base_service": _SERVICE,
@@ -222,7 +212,13 @@ _ERA_2: Table = {
     "sage.kernel.api.service.pipeline_service.pipeline_service": _PIPELINE_SERVICE,
     "sage.kernel.api.service.pipeline_service.pipeline_sink": _PIPELINE_SERVICE,
     "sage.kernel.api.service.pipeline_service.pipeline_source": _PIPELINE_SERVICE,
-    "sage.common.core": {**_BASES, **_HELPERS, **_STOP},
+    "sage.common.core": {**_BASES, **_HELPERS, **_STOP, **_FLOW_EXCEPTIONS, **_DOCUMENT},
+    "sage.common.core.data_types": _DOCUMENT,
+    "sage.common.service": _SERVICE,
+    "sage.common.service.base_service": _SERVICE,
+    "sage.platform": {},
+    "sage.platform.service": _SERVICE,
+    "sage.platform.service.base_service": _SERVICE,
     "sage.common.core.signals": _STOP,
     "sage.common.core.functions": {**_BASES, **_HELPERS},
     **_below("sage.common.core.functions", _FUNCTION_MODULES),
@@ -230,44 +226,58 @@ _ERA_2: Table = {
     "sage.common.components.debug": _of("io.printing", PrintSink="BannerPrintSink"),
     "sage.common.components.debug.print_sink": _of("io.printing", PrintSink="BannerPrintSink"),
     "sage.common.config.ports": _PORTS,
-    "sage.common.config.user_paths": {**_USER_PATHS, **_USER_DIRS},
+    "sage.common.config.user_paths": _USER_PATHS,
     "sage.kernel.runtime.communication.packet": {**_STOP, **_PACKET},
     "sage.kernel.runtime.job_manager": _JOBS,
     "sage.kernel.runtime.job_info": _JOBS,
     "sage.kernel.runtime.jobmanager_client": _JOBS,
     "sage.kernel.runtime.monitoring": {
         **{name: target for names in _MONITORING.values() for name, target in names.items()},
-        **_of("monitoring_reports", "RESOURCE_MONITOR_AVAILABLE"),
+        **_of("monitoring", "RESOURCE_MONITOR_AVAILABLE"),
     },
     **_below("sage.kernel.runtime.monitoring", _MONITORING),
     "sage.common.core.flow_exceptions": _FLOW_EXCEPTIONS,
     "sage.kernel.flow": {
         **_FLOW_EXCEPTIONS,
         **_FLOW_HANDLERS,
-        **_of("operators", "PipelineCompiler", "CompiledActorGraph"),
+        **_FLOW,
+        **_of("jobs", "PipelineCompiler", "CompiledActorGraph"),
     },
+    "sage.kernel.flow.decorator": _FLOW,
+    "sage.kernel.flow_decorator": _FLOW,
     "sage.kernel.flow.exception_handler": _FLOW_HANDLERS,
-    "sage.kernel.flow.pipeline_compiler": _of("operators", "PipelineCompiler", "CompiledActorGraph"),
-    "sage.kernel.facade": _FACADE,
+    "sage.kernel.flow.pipeline_compiler": _of("jobs", "PipelineCompiler", "CompiledActorGraph"),
+    "sage.kernel.facade": {**_FACADE, **_of("flows", "_get_runtime_backend", "_resolve_flow_for_backend")},
     "sage.kernel.scheduler": _SCHEDULING,
     "sage.kernel.scheduler.api": _SCHEDULING,
     "sage.kernel.scheduler.decision": _of("scheduling", "PlacementDecision"),
     "sage.kernel.scheduler.node_selector": _of("scheduling", "NodeSelector", "NodeResources"),
-    "sage.kernel.scheduler.impl": {**_SCHEDULERS, **_of("scheduling", "get_scheduler")},
+    "sage.kernel.scheduler.impl": {**_SCHEDULERS, **_MORE_SCHEDULERS},
     "sage.kernel.scheduler.impl.simple_scheduler": _SCHEDULERS,
     "sage.kernel.scheduler.impl.resource_aware_scheduler": _SCHEDULERS,
+    "sage.kernel.scheduler.impl.random_scheduler": _MORE_SCHEDULERS,
+    "sage.kernel.scheduler.impl.round_robin_scheduler": _MORE_SCHEDULERS,
+    "sage.kernel.scheduler.impl.priority_scheduler": _MORE_SCHEDULERS,
     "sage.kernel.fault_tolerance": _of("scheduling", "BaseFaultHandler"),
     "sage.kernel.fault_tolerance.base": _of("scheduling", "BaseFaultHandler"),
     "sage.kernel.utils": {},
     "sage.kernel.utils.ray": {},
-    "sage.kernel.utils.ray.ray_utils": _of("facade", "ensure_ray_initialized"),
+    "sage.kernel.utils.ray.ray_utils": _of("flows", "ensure_ray_initialized"),
     **_io("sage.libs.io", _EARLY_SINKS),
     "sage.libs.foundation": {},
     **_io("sage.libs.foundation.io", _EARLY_SINKS),
 }
 
 _ERAS_1_AND_2: Table = {
-    "sage.kernel": {**_of("jobs", "JobManager", "JobManagerClient"), **_ERA_2_LOCAL, **_ERA_2_REMOTE, **_VERSION_2},
+    "sage.kernel": {
+        **_of("jobs", "JobManager", "JobManagerClient"),
+        **_ERA_2_LOCAL,
+        **_ERA_2_REMOTE,
+        **_ERA_2_FLOWNET,
+        **_ERA_2_FLUTTY,
+        **_FACADE,
+        **_VERSION_2,
+    },
     "sage.kernel.runtime": {},
     "sage.kernel.runtime.communication": {},
     "sage.kernel.runtime.communication.router": {},
@@ -279,7 +289,7 @@ _ERAS_1_AND_2: Table = {
     "sage.common.utils.config": _of("config", "load_config"),
     "sage.common.utils.config.loader": _of("config", "load_config"),
     "sage.common.utils.logging": {**_LOGGER, **_of("logger", "get_logger")},
-    "sage.common.utils.logging.custom_logger": _LOGGER,
+    "sage.common.utils.logging.custom_logger": {**_LOGGER, **_of("logger", "get_logger")},
     "sage.libs": {},
 }
 
@@ -292,25 +302,13 @@ _ERA_3: Table = {
         **_of("io.printing", PrintSink="BannerPrintSink"),
         **_PORTS,
         **_USER_PATHS,
-        **_of(
-            "models",
-            "ModelInfo",
-            "ModelRegistryError",
-            "ModelNotFoundError",
-            "list_models",
-            "get_model_path",
-            "touch_model",
-            "delete_model",
-            "download_model",
-            "ensure_model_available",
-        ),
     },
     "sage.foundation.core": {**_ERA_3_FUNCTIONS, **_FUNCTION_MODULES["lambda_function"]},
     "sage.foundation.debug": _of("io.printing", PrintSink="BannerPrintSink"),
     "sage.foundation.logging": _of("logger", CustomLogger="RuntimeCustomLogger"),
     "sage.foundation.config": {**_PORTS, **_USER_PATHS},
     "sage.foundation.config.ports": _PORTS,
-    "sage.foundation.config.user_paths": {**_USER_PATHS, **_USER_DIRS},
+    "sage.foundation.config.user_paths": _USER_PATHS,
     "sage.stream": _STREAMS,
     "sage.stream.datastream": _of("streams", "DataStream"),
     "sage.stream.connected_streams": _of("streams", "ConnectedStreams"),
@@ -320,11 +318,11 @@ _ERA_3: Table = {
         **_ERA_3_ENVIRONMENTS,
         **_ERA_3_SIGNALS,
         **_SERVICE,
-        **_of("jobs", "JobManager"),
+        **_of("jobs", "JobManager", "JobManagerClient"),
         **_of("scheduling", "BaseScheduler", "PlacementDecision", "NodeSelector"),
         **_SCHEDULERS,
-        **_of("facade", "get_runtime_backend"),
-        **_of("operators", "PipelineCompiler", "CompiledActorGraph"),
+        **_of("flows", "get_runtime_backend"),
+        **_of("jobs", "PipelineCompiler", "CompiledActorGraph"),
     },
     "sage.runtime.environments": _ERA_3_ENVIRONMENTS,
     "sage.runtime.base_environment": _BASE_ENVIRONMENT,
@@ -335,14 +333,80 @@ _ERA_3: Table = {
     "sage.runtime.jobmanager_client": _JOBS,
     "sage.runtime.scheduler": {**_SCHEDULING, **_SCHEDULERS, **_of("scheduling", "resolve_scheduler")},
     "sage.runtime.exception_hooks": _HOOKS,
-    "sage.runtime.backend": _of("facade", "get_runtime_backend"),
-    "sage.runtime.pipeline_compiler": _of("operators", "PipelineCompiler", "CompiledActorGraph"),
+    "sage.runtime.backend": _of("flows", "get_runtime_backend"),
+    "sage.runtime.pipeline_compiler": _of("jobs", "PipelineCompiler", "CompiledActorGraph"),
 }
 
-TABLE: Table = {"sage": {}, **_ERA_1, **_ERA_2, **_ERAS_1_AND_2, **_ERA_3}
+_OLD_FUNCTIONS = {**_FUNCTION_MODULES, "simple_batch_function": {**_BATCHES, **_MORE_BATCHES}}
+_OLD_FUNCTIONS["source_function"] = {**_FUNCTION_MODULES["source_function"], **_STOP}
+_OLD_LOCAL = {**_ERA_1_LOCAL, **_of("environment", LocalStreamingEnvironment="LocalEnvironment")}
+_OLD_ENVIRONMENTS = {**_OLD_LOCAL, **_ERA_1_REMOTE, **_BASE_ENVIRONMENT}
+_OLD_LOGGER = {**_LOGGER, **_of("logger", "get_logger")}
+
+
+def _old_core(core: str) -> Table:
+    """What `sage_core` and `sage.core` had before there was `sage.core.api.function`."""
+    return {
+        f"{core}.api.env": _OLD_ENVIRONMENTS,
+        f"{core}.function": _BASES,
+        **_below(f"{core}.function", _OLD_FUNCTIONS),
+        f"{core}.environment": {},
+        f"{core}.environment.base_environment": _OLD_ENVIRONMENTS,
+        f"{core}.environment.local_environment": _OLD_ENVIRONMENTS,
+        f"{core}.environment.remote_environment": _OLD_ENVIRONMENTS,
+    }
+
+
+def _old_utils(utils: str) -> Table:
+    return {
+        utils: {},
+        f"{utils}.config": _of("config", "load_config"),
+        f"{utils}.config.loader": _of("config", "load_config"),
+        f"{utils}.config_loader": _of("config", "load_config"),
+        f"{utils}.custom_logger": _OLD_LOGGER,
+        f"{utils}.logger": _OLD_LOGGER,
+        f"{utils}.logger.custom_logger": _OLD_LOGGER,
+        f"{utils}.logging": _OLD_LOGGER,
+        f"{utils}.logging.custom_logger": _OLD_LOGGER,
+    }
+
+
+_BEFORE_THE_WHEELS: Table = {
+    "sage_core": {},
+    "sage_core.api": {**_OLD_ENVIRONMENTS, **_STREAMS},
+    "sage_core.api.local_environment": _OLD_LOCAL,
+    "sage_core.api.remote_environment": _ERA_1_REMOTE,
+    "sage_core.api.base_environment": _OLD_ENVIRONMENTS,
+    "sage_core.api.datastream": _of("streams", "DataStream"),
+    "sage_core.api.connected_streams": _of("streams", "ConnectedStreams"),
+    "sage_core.api.base_function": _BASES,
+    "sage_core.operator": {},
+    "sage_core.operator.base_operator": _of("jobs", "BaseOperator"),
+    "sage_core.jobmanager_client": _JOBS,
+    **_steps("sage_core.transformation"),
+    **_old_core("sage_core"),
+    **_old_core("sage.core"),
+    "sage.core.jobmanager_client": _JOBS,
+    "sage.api": {},
+    "sage.api.env": _OLD_ENVIRONMENTS,
+    "sage.api.datastream": _of("streams", "DataStream"),
+    "sage.api.base_function": _BASES,
+    "sage.jobmanager": _JOBS,
+    "sage.jobmanager.job_manager": _JOBS,
+    "sage.jobmanager.jobmanager_client": _JOBS,
+    **_old_utils("sage_utils"),
+    **_old_utils("sage.utils"),
+    **_io("sage.lib.io", _EARLY_SINKS),
+    "sage_common_funs": {},
+    **_io("sage_common_funs.io", _EARLY_SINKS),
+}
+"""June to August 2025, in SAGE's repository only: era 1's objects at their former addresses."""
+
+TABLE: Table = {"sage": {}, **_ERA_1, **_ERA_2, **_ERAS_1_AND_2, **_ERA_3, **_BEFORE_THE_WHEELS}
 """All of it. `sage` itself and every package on the way to a module are in it too."""
 
 ERAS: dict[str, str] = {
+    **dict.fromkeys(_BEFORE_THE_WHEELS, "1"),
     **dict.fromkeys(_ERA_1, "1"),
     **dict.fromkeys(_ERA_2, "2"),
     **dict.fromkeys(_ERAS_1_AND_2, "1 and 2"),

@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sage_runtime import engine
-from sage_runtime.api.console import set_console_level
-from sage_runtime.api.eras import ERA_1, Era
+from sage_runtime.api.eras import ERA_1, ERA_2, ERA_3, Era
 from sage_runtime.api.functions import BaseFunction
+from sage_runtime.api.logger import set_console_level
 from sage_runtime.api.services import ServiceFactory
 from sage_runtime.api.streams import DataStream
 from sage_runtime.api.transformations import (
@@ -22,6 +22,7 @@ from sage_runtime.api.transformations import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from sage_runtime.api.scheduling import Placements
     from sage_runtime.engine.protocol import JobHandle
 
 _log = logging.getLogger("sage.environment")
@@ -40,8 +41,8 @@ def _random_uuid() -> str:
 class BaseEnvironment:
     """A pipeline in the making and the jobs that it was submitted as.
 
-    `pipeline` holds the steps. `scheduler`, `config` and `enable_monitoring` are accepted and kept; one engine runs
-    everything. `env_uuid` is the id of the last submit, None before and after `close`.
+    `pipeline` holds the steps. `config` and `enable_monitoring` are accepted and kept. `env_uuid` is the id of the last
+    submit, None before and after `close`.
     """
 
     era: ClassVar[Era] = ERA_1
@@ -75,6 +76,7 @@ class BaseEnvironment:
             self._scheduler = self.scheduler
         self._logger: Any = None
         self._job: JobHandle | None = None
+        self._placements: Placements | None = None
 
     # --- sources ---
 
@@ -169,7 +171,7 @@ class BaseEnvironment:
         return DataStream(self, step)
 
     def _add_values(self, values: Iterable[Any], options: dict[str, Any]) -> DataStream:
-        from sage_runtime.api.batches import IterableBatchIteratorFunction
+        from sage_runtime.api.ready_made import IterableBatchIteratorFunction
 
         options["name"] = options["name"] or type(values).__name__
         step = BatchTransformation(self, IterableBatchIteratorFunction, values, **options)
@@ -215,11 +217,16 @@ class BaseEnvironment:
         runs = engine.current()
         self._announce_logs(runs.logs)
         graph = build_graph(self, autostop=autostop)
+        if self.era.asks_schedulers:
+            from sage_runtime.api.scheduling import ask_scheduler
+
+            self._placements = ask_scheduler(self)
         self.uuid = self.env_uuid = _random_uuid()
         self._job = runs.submit(graph)
-        JobManager().add(self.env_uuid, self, self._job)
+        info = JobManager().add(self.env_uuid, self, self._job, autostop=autostop)
         if autostop:
             self._wait_for_completion()
+            info.note_end()
             if self.era.raises_failures and self._job.failure is not None:
                 raise self._job.failure
         return self.uuid
@@ -234,6 +241,11 @@ class BaseEnvironment:
         """Wait until the job of the last submit has ended."""
         if self._job is not None:
             self._job.wait()
+            self._tell_scheduler()
+
+    def _tell_scheduler(self) -> None:
+        if self._placements is not None:
+            self._placements.completed()
 
     def stop(self) -> None:
         """Close the sources and wait until what is in flight has been delivered, ten seconds at most."""
@@ -241,6 +253,7 @@ class BaseEnvironment:
             _log.warning("%s was not submitted: there is nothing to stop", self.name)
             return
         self._job.stop(drain=True)
+        self._tell_scheduler()
 
     def close(self) -> None:
         """Stop, and forget the pipeline."""
@@ -294,7 +307,7 @@ class BaseEnvironment:
 
     @property
     def scheduler(self) -> Any:
-        """The scheduler that was given, resolved; a `FIFOScheduler` by default. It decides nothing here."""
+        """The scheduler that was given, resolved; a `FIFOScheduler` by default."""
         if self._scheduler is None:
             from sage_runtime.api.scheduling import resolve_scheduler
 
@@ -317,7 +330,153 @@ def _executable(cls: type[Any]) -> type[Any]:
     """A batch class that can be run: one that only has `get_data_iterator` gets an `execute` that reads it."""
     if not getattr(cls.execute, "__isabstractmethod__", False) or not hasattr(cls, "get_data_iterator"):
         return cls
-    from sage_runtime.api.batches import IteratorBatch
+    from sage_runtime.api.ready_made import IteratorBatch
 
     body = {"execute": IteratorBatch.execute, "_iterator": None}
     return type(cls.__name__, (cls,), {**body, "__module__": cls.__module__, "__qualname__": cls.__qualname__})
+
+
+# --- the environments of each era ------------------------------------------------------------------------------------
+
+
+class LocalEnvironment(BaseEnvironment):
+    """The local environment of era 1 (`sage.core.api`)."""
+
+    era = ERA_1
+
+    def __init__(
+        self,
+        name: str = "localenvironment",
+        config: dict[str, Any] | None = None,
+        scheduler: Any = None,
+        enable_monitoring: bool = False,
+    ) -> None:
+        super().__init__(name, config, scheduler=scheduler, enable_monitoring=enable_monitoring)
+
+
+class KernelLocalEnvironment(LocalEnvironment):
+    """The local environment of era 2 (`sage.kernel.api`)."""
+
+    era = ERA_2
+
+
+class RuntimeLocalEnvironment(LocalEnvironment):
+    """The local environment of era 3 (`sage.runtime`)."""
+
+    era = ERA_3
+
+
+class RemoteEnvironment(BaseEnvironment):
+    """SAGE's remote environment of era 1: here the pipeline runs in this process, and the log says so."""
+
+    era = ERA_1
+    platform = "remote"
+
+    def __init__(
+        self,
+        name: str = "remote_environment",
+        config: dict[str, Any] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 19001,
+        scheduler: Any = None,
+        enable_monitoring: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, config, scheduler=scheduler, enable_monitoring=enable_monitoring)
+        self.daemon_host = host
+        self.daemon_port = port
+        self.config.update({"engine_host": host, "engine_port": port, **kwargs})
+
+    def submit(self, autostop: bool = False) -> str:
+        """As a local environment's."""
+        _log.warning("%s: this remote environment runs here, in this process, not on a cluster", self.name)
+        return super().submit(autostop)
+
+    def health_check(self) -> dict[str, Any]:
+        """That it is there."""
+        health: dict[str, Any] = self.jobmanager.health_check()
+        return health
+
+    def get_job_status(self) -> dict[str, Any]:
+        """The status of the last submit."""
+        status: dict[str, Any] = self.jobmanager.get_job_status(self.env_uuid or "")
+        return status
+
+
+class KernelRemoteEnvironment(RemoteEnvironment):
+    """SAGE's remote environment of era 2."""
+
+    era = ERA_2
+
+
+class FlowNetEnvironment(BaseEnvironment):
+    """SAGE's distributed environment of era 3: here the pipeline runs in this process, and the log says so."""
+
+    era = ERA_3
+    platform = "flownet"
+
+    def __init__(
+        self,
+        name: str = "flownet_environment",
+        config: dict[str, Any] | None = None,
+        scheduler: Any = None,
+        placement_policy: str | None = None,
+        enable_monitoring: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, config, scheduler=scheduler, enable_monitoring=enable_monitoring)
+        self.config.update(kwargs)
+        self.placement_policy = placement_policy
+
+    def submit(self, autostop: bool = False) -> str:
+        """As a local environment's."""
+        kind = type(self).__name__
+        _log.warning("%s: this %s runs here, in this process, not on a cluster", self.name, kind)
+        return super().submit(autostop)
+
+    def health_check(self) -> list[dict[str, Any]]:
+        """The nodes: this machine."""
+        from sage_runtime.api.scheduling import NodeSelector
+
+        return [dict(vars(node)) for node in NodeSelector().get_all_nodes()]
+
+    def __enter__(self) -> FlowNetEnvironment:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "running" if self.is_running else "idle"
+        return f"{type(self).__name__}(name={self.name!r}, stages={len(self.pipeline)}, state={state!r})"
+
+
+class FlownetEnvironment(FlowNetEnvironment):
+    """SAGE's distributed environment of era 2 (0.2.4)."""
+
+    era = ERA_2
+
+
+class KernelFluttyEnvironment(FlownetEnvironment):
+    """SAGE's distributed environment as isage-kernel 0.2.5 names it."""
+
+    platform = "flutty"
+
+    def __init__(self, name: str = "flutty_environment", *args: Any, **kwargs: Any) -> None:
+        super().__init__(name, *args, **kwargs)
+
+
+class RuntimeFluttyEnvironment(KernelFluttyEnvironment):
+    """SAGE's distributed environment as isage 0.3.0 and 0.3.1 name it."""
+
+    era = ERA_3
+
+
+for _cls, _name in (
+    (KernelLocalEnvironment, "LocalEnvironment"),
+    (RuntimeLocalEnvironment, "LocalEnvironment"),
+    (KernelRemoteEnvironment, "RemoteEnvironment"),
+    (KernelFluttyEnvironment, "FluttyEnvironment"),
+    (RuntimeFluttyEnvironment, "FluttyEnvironment"),
+):
+    _cls.__name__ = _cls.__qualname__ = _name

@@ -19,7 +19,8 @@ class Era(Frozen):
     `submit(autostop=True)` raises the exception that failed the job; otherwise failures are recorded and the pipeline
     goes on. `terse_console`: loggers write the bare message to the console; otherwise one line with time, level, logger
     and place. `recovers_sources`: with a checkpoint strategy in the environment's configuration, a source that raised
-    is started again; otherwise it has ended.
+    is started again; otherwise it has ended. `asks_schedulers`: an environment's scheduler is asked about each replica.
+    `keys_route`: records go to the replicas after a keyby by their keys, whatever its `strategy`.
     """
 
     number: int
@@ -28,15 +29,17 @@ class Era(Frozen):
     raises_failures: bool = False
     terse_console: bool = False
     recovers_sources: bool = False
+    asks_schedulers: bool = False
+    keys_route: bool = False
 
 
 ERA_1 = Era(1, announces=True, longest_tick=0.01)
 """`sage.core.api.*`: SAGE 0.1.0 to 0.1.5.1."""
 
-ERA_2 = Era(2, announces=True, longest_tick=0.01, recovers_sources=True)
+ERA_2 = Era(2, announces=True, longest_tick=0.01, recovers_sources=True, asks_schedulers=True)
 """`sage.kernel.api.*` and `sage.common.core.functions.*`: SAGE 0.1.6 to 0.2.5."""
 
-ERA_3 = Era(3, raises_failures=True, terse_console=True)
+ERA_3 = Era(3, raises_failures=True, terse_console=True, keys_route=True)
 """`sage.foundation`, `sage.stream`, `sage.runtime`: isage 0.3."""
 
 VERSION_2, VERSION_3 = "0.2.4.14", "0.3.2.4"

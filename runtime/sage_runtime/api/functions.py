@@ -1,17 +1,92 @@
-"""The base classes of users' functions: one object each, whatever address they are imported from.
+"""The base classes of users' functions, the classes made of their lambdas, and how both come to life.
 
-What the engine hands over through the context (`logger`, `name`, `call_service`) is a default that a user's own
-attribute of that name replaces, and works in classes that never call `super().__init__()`.
+A base class is one object, whatever address it is imported from. What the engine hands over through the context
+(`logger`, `name`, `call_service`) is a default: a user's own attribute of that name replaces it, and classes that never
+call `super().__init__()` have it too. A function gets its `ctx` after its constructor has run, a service before.
+Plain classes, classes with `__slots__` and classes with a `__new__` of their own are fine: an object that cannot hold
+a context goes without one.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from sage_runtime.api.construction import context_of
+from sage_runtime.attribution import attributed
+
+# --- construction ----------------------------------------------------------------------------------------------------
+
+
+class _Construction(threading.local):
+    context: Any = None
+
+
+_construction = _Construction()
+
+
+def context_of(instance: Any) -> Any:
+    """The context of a function or service; inside a function's constructor, the one it is about to get."""
+    context = getattr(instance, "ctx", None)
+    return _construction.context if context is None else context
+
+
+def create_function(cls: type[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Any) -> Any:
+    """A function for one replica; what its constructor prints and logs is attributed to the operator.
+
+    Raises whatever the constructor raises.
+    """
+    before = _construction.context
+    _construction.context = context
+    try:
+        with attributed(context.pipeline, context.operator):
+            function = cls(*args, **kwargs)
+    finally:
+        _construction.context = before
+    _inject(function, context)
+    return function
+
+
+def create_service(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Any) -> Any:
+    """A service, with its context there before `__init__` runs.
+
+    `cls` is a class, or any callable that makes the service. Raises whatever the constructor raises.
+    """
+    if not isinstance(cls, type) or type(cls).__call__ is not type.__call__:
+        service = cls(*args, **kwargs)
+        _inject(service, context)
+        return service
+    service = _allocate(cls, args, kwargs)
+    if isinstance(service, cls):
+        _inject(service, context)
+        service.__init__(*args, **kwargs)  # type: ignore[misc]
+    return service
+
+
+def _allocate(cls: type[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """An instance before `__init__`, by a `__new__` that may or may not take the constructor's arguments."""
+    allocate: Any = cls.__new__
+    if allocate is object.__new__:
+        return allocate(cls)
+    from inspect import signature
+
+    try:
+        signature(allocate).bind(cls, *args, **kwargs)
+    except (TypeError, ValueError):
+        return allocate(cls)
+    return allocate(cls, *args, **kwargs)
+
+
+def _inject(instance: Any, context: Any) -> None:
+    try:
+        instance.ctx = context
+    except AttributeError:
+        pass  # __slots__, a frozen dataclass, a read-only property: it goes without
+
+
+# --- base classes -----------------------------------------------------------------------------------------------------
 
 
 class FromContext:
@@ -225,3 +300,107 @@ class FutureFunction(BaseFunction):
         raise RuntimeError("a future is a placeholder; fill it with fill_future")
 
     call = __call__ = execute
+
+
+# --- lambdas ----------------------------------------------------------------------------------------------------------
+
+
+class _Wrapped:
+    """What classes made of a callable have in common; they take arguments and ignore them."""
+
+    lambda_func: Callable[..., Any]
+
+    def __init__(self, lambda_func: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+        super().__init__()
+        if lambda_func is not None:
+            self.lambda_func = lambda_func
+            self.execute = lambda_func
+
+
+class LambdaMapFunction(_Wrapped, MapFunction):
+    """A map made of a callable."""
+
+    def execute(self, *args: Any) -> Any:
+        """Replaced by the callable."""
+        return self.lambda_func(*args)
+
+
+class LambdaFilterFunction(_Wrapped, FilterFunction):
+    """A filter made of a callable."""
+
+    execute = LambdaMapFunction.execute
+
+
+class LambdaFlatMapFunction(_Wrapped, FlatMapFunction):
+    """A flatmap made of a callable."""
+
+    execute = LambdaMapFunction.execute
+
+
+class LambdaSinkFunction(_Wrapped, SinkFunction):
+    """A sink made of a callable."""
+
+    execute = LambdaMapFunction.execute
+
+
+class LambdaSourceFunction(_Wrapped, SourceFunction):
+    """A source made of a callable without parameters."""
+
+    execute = LambdaMapFunction.execute
+
+
+class LambdaKeyByFunction(_Wrapped, KeyByFunction):
+    """A key function made of a callable."""
+
+    execute = LambdaMapFunction.execute
+
+
+_BASES: dict[str, type[BaseFunction]] = {
+    "map": LambdaMapFunction,
+    "filter": LambdaFilterFunction,
+    "flatmap": LambdaFlatMapFunction,
+    "sink": LambdaSinkFunction,
+    "source": LambdaSourceFunction,
+    "batch": LambdaSourceFunction,
+    "keyby": LambdaKeyByFunction,
+}
+
+
+def wrap_lambda(func: Callable[..., Any], func_type: str | None = None) -> type[BaseFunction]:
+    """A function class of the kind `func_type` (guessed from the signature if None) that runs `func`.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    kind = func_type or detect_lambda_type(func)
+    base = _BASES.get(kind)
+    if base is None:
+        raise ValueError(f"unknown kind of function {kind!r}; there are {', '.join(_BASES)}")
+    body = {"lambda_func": staticmethod(func), "execute": staticmethod(func), "__module__": func_module(func)}
+    wrapped: type[BaseFunction] = type(kind, (base,), body)
+    return wrapped
+
+
+def func_module(func: Callable[..., Any]) -> str:
+    """The module of a callable, as far as it tells."""
+    return getattr(func, "__module__", None) or "builtins"
+
+
+def detect_lambda_type(func: Callable[..., Any]) -> str:
+    """The kind of function a callable seems to be, by its parameters and return annotation; `map` when in doubt."""
+    from inspect import signature
+
+    try:
+        found = signature(func)
+    except (TypeError, ValueError):
+        return "map"
+    if not found.parameters:
+        return "source"
+    returns = found.return_annotation
+    if returns in (bool, "bool"):
+        return "filter"
+    if returns in (None, "None"):
+        return "sink"
+    if returns is list or getattr(returns, "__origin__", None) is list or str(returns).lower().startswith("list["):
+        return "flatmap"
+    return "map"

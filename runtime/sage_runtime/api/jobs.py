@@ -1,28 +1,34 @@
-"""The job manager as scripts see it: what was submitted in this process, by id."""
+"""What scripts ask of SAGE's engine room: the job manager, its client, the pipeline compiler and `BaseOperator`."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sage_runtime.api.transformations import BaseTransformation, Environment
+
 if TYPE_CHECKING:
-    from sage_runtime.api.environment import BaseEnvironment
     from sage_runtime.engine.protocol import JobHandle
 
 _STATUS = {"running": "running", "finished": "stopped", "stopped": "stopped", "failed": "failed"}
-"""SAGE calls a job that has ended by itself stopped."""
+"""A job that has ended by itself is stopped, in SAGE's words."""
 
 
 class JobInfo:
     """One submit of one environment. `status` is running, stopped or failed."""
 
-    def __init__(self, uuid: str, environment: BaseEnvironment, job: JobHandle) -> None:
+    def __init__(self, uuid: str, environment: Environment, job: JobHandle, *, autostop: bool = False) -> None:
         self.uuid = uuid
         self.environment = environment
         self.job = job
         self.name = environment.name
+        self.pipeline_size = len(environment.pipeline)
+        self.autostop = autostop
         self.started = time.time()
+        self.completed: float | None = None
+        self.node_stop_signals: list[str] = []
 
     @property
     def status(self) -> str:
@@ -34,17 +40,31 @@ class JobInfo:
         """What failed it, if it did."""
         return None if self.job.failure is None else str(self.job.failure)
 
+    def note_end(self) -> None:
+        """Keep when the job was first seen to have ended."""
+        if self.completed is None and self.job.status != "running":
+            self.completed = time.time()
+
     def get_status(self) -> dict[str, Any]:
-        """Id, name, status and running time (in seconds) of the job."""
+        """What is known of the job: era 3's fields, and its name and running time in seconds of the eras before."""
+        self.note_end()
+        status = self.status
         return {
-            "success": True,
+            "success": status != "failed",
             "uuid": self.uuid,
+            "status": status,
             "name": self.name,
             "env_name": self.name,
-            "status": self.status,
-            "is_running": self.status == "running",
-            "runtime": time.time() - self.started,
+            "pipeline_size": self.pipeline_size,
+            "autostop": self.autostop,
+            "created_at": self.started,
+            "started_at": self.started,
+            "completed_at": self.completed,
             "error": self.error,
+            "running": status == "running",
+            "is_running": status == "running",
+            "runtime": (self.completed or time.time()) - self.started,
+            "node_stop_signals": list(self.node_stop_signals),
         }
 
 
@@ -77,11 +97,12 @@ class JobManager:
         """Itself, for those who expect an actor's handle."""
         return self
 
-    def add(self, uuid: str, environment: BaseEnvironment, job: JobHandle) -> None:
+    def add(self, uuid: str, environment: Environment, job: JobHandle, *, autostop: bool = False) -> JobInfo:
         """Take note of a submitted job."""
-        self.jobs[uuid] = JobInfo(uuid, environment, job)
+        info = self.jobs[uuid] = JobInfo(uuid, environment, job, autostop=autostop)
+        return info
 
-    def submit_job(self, env: BaseEnvironment, autostop: bool = False) -> str:
+    def submit_job(self, env: Environment, autostop: bool = False) -> str:
         """Submit an environment's pipeline; the id of the submit. Raises what `submit` raises."""
         return env.submit(autostop=autostop)
 
@@ -120,8 +141,12 @@ class JobManager:
         return {"uuid": env_uuid, "status": "deleted", "message": "Job deleted successfully"}
 
     def receive_node_stop_signal(self, env_uuid: str, node_name: str) -> dict[str, Any]:
-        """Accepted and ignored: ends travel through the streams."""
-        return {"uuid": env_uuid, "status": "success", "message": f"{node_name} has ended"}
+        """Note it in the job's status, and nothing else: ends travel through the streams."""
+        info = self.jobs.get(env_uuid)
+        if info is None:
+            return _not_found(env_uuid)
+        info.node_stop_signals.append(node_name)
+        return {"uuid": env_uuid, "status": "success", "message": f"Node stop signal received for {node_name}"}
 
     def list_jobs(self) -> list[dict[str, Any]]:
         """The status of every job."""
@@ -135,7 +160,7 @@ class JobManager:
 
     def health_check(self) -> dict[str, Any]:
         """That it is there, and how many jobs it knows."""
-        return {"status": "success", "timestamp": time.time(), "jobs_count": len(self.jobs), "mode": "in-process"}
+        return {"status": "healthy", "timestamp": time.time(), "jobs_count": len(self.jobs), "mode": "in-process"}
 
     get_server_info = health_check
 
@@ -144,18 +169,59 @@ class JobManager:
         self.cleanup_all_jobs()
 
 
+def _asks(name: str) -> Callable[..., Any]:
+    """A method that asks the job manager of this process."""
+
+    def method(self: JobManagerClient, *args: Any, **kwargs: Any) -> Any:
+        return getattr(JobManager(), name)(*args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = getattr(JobManager, name).__doc__
+    return method
+
+
 class JobManagerClient:
-    """The client of SAGE's daemon: here, of this process. Host and port are kept and not used."""
+    """The client of SAGE's daemon: here, of this process. Host and port are kept and not used.
+
+    Raises:
+        ValueError: no port number, or a timeout that is not positive.
+    """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 19001, timeout: float = 600.0) -> None:
+        if not 1 <= port <= 65535:
+            raise ValueError(f"Port must be between 1 and 65535, got {port}")
+        if timeout <= 0:
+            raise ValueError(f"Timeout must be positive, got {timeout}")
         self.host = host
         self.port = port
         self.timeout = timeout
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(JobManager(), name)
+    def submit_job(
+        self, serialized_data: Any, autostop: bool = False, extra_python_paths: list[str] | None = None
+    ) -> Any:
+        """Submit an environment. Raises what its `submit` raises.
+
+        Raises:
+            ValueError: there is no data.
+            RuntimeError: the data is serialized, for SAGE's daemon, which does not exist here.
+        """
+        if serialized_data is None:
+            raise ValueError("Serialized data cannot be None")
+        if isinstance(serialized_data, bytes):
+            if not serialized_data:
+                raise ValueError("Serialized data cannot be empty")
+            raise RuntimeError("sage-tui has no daemon that takes serialized jobs; env.submit() runs a pipeline")
+        return JobManager().submit_job(serialized_data, autostop)
+
+    pause_job = _asks("pause_job")
+    continue_job = _asks("continue_job")
+    delete_job = _asks("delete_job")
+    get_job_status = _asks("get_job_status")
+    list_jobs = _asks("list_jobs")
+    cleanup_all_jobs = _asks("cleanup_all_jobs")
+    receive_node_stop_signal = _asks("receive_node_stop_signal")
+    health_check = _asks("health_check")
+    get_server_info = _asks("get_server_info")
 
 
 def _not_found(env_uuid: str) -> dict[str, Any]:
@@ -165,3 +231,30 @@ def _not_found(env_uuid: str) -> dict[str, Any]:
         "status": "not_found",
         "message": f"Job with UUID {env_uuid} not found",
     }
+
+
+class BaseOperator:
+    """What SAGE's operators derive from. Here functions are run directly, and no operator object exists."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take and ignore everything."""
+
+
+class CompiledActorGraph:
+    """A pipeline that `PipelineCompiler` was given; `submit` runs its environment."""
+
+    def __init__(self, pipeline: Sequence[BaseTransformation]) -> None:
+        self.pipeline = list(pipeline)
+        self.source_transformations = [step for step in self.pipeline if step.is_spout]
+
+    def submit(self, autostop: bool = False) -> str | None:
+        """Submit the environment that the pipeline belongs to; None if it is empty. Raises what its `submit` raises."""
+        return self.pipeline[0].env.submit(autostop=autostop) if self.pipeline else None
+
+
+class PipelineCompiler:
+    """Takes a pipeline as SAGE's compiler does."""
+
+    def compile(self, pipeline: Sequence[BaseTransformation], adapter: Any = None) -> CompiledActorGraph:
+        """What can be submitted."""
+        return CompiledActorGraph(pipeline)

@@ -1,90 +1,31 @@
-"""Era 2's counters for scripts that measure themselves (`sage.kernel.runtime.monitoring`).
+"""Era 2's counters and reports for scripts that measure themselves (`sage.kernel.runtime.monitoring`).
 
-Here they count only what a script records with them; what the engine measures is in the events. Uptimes, waits and
-execution times are in seconds, latencies and response times in milliseconds, rates per second.
+They count only what a script records with them; what the engine measures is in the events. Uptimes are in seconds,
+latencies in milliseconds, rates per second, memory in megabytes.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-import uuid
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
-_WINDOWS = (60.0, 300.0, 3600.0)
-"""Seconds over which the last minute's, five minutes' and hour's rates are taken."""
+RESOURCE_MONITOR_AVAILABLE = find_spec("psutil") is not None
+
+_MEGABYTE = 1024 * 1024
+_JOIN_SECONDS = 5.0
+_RULE = "=" * 80
+_QUANTITIES = ("min", "max", "avg", "p50", "p95", "p99")
 
 
-@dataclass
-class _Timed:
-    """What a packet and a request have in common."""
-
-    arrival_time: float = field(default_factory=time.time, kw_only=True)
-    processing_start_time: float | None = field(default=None, kw_only=True)
-    processing_end_time: float | None = field(default=None, kw_only=True)
-    queue_wait_time: float = field(default=0.0, kw_only=True)
-    execution_time: float = field(default=0.0, kw_only=True)
-    success: bool = field(default=True, kw_only=True)
-    error_type: str | None = field(default=None, kw_only=True)
-
-    def calculate_times(self) -> None:
-        """How long it waited and was worked on, as far as its times are known."""
-        if self.processing_start_time is not None:
-            self.queue_wait_time = self.processing_start_time - self.arrival_time
-            if self.processing_end_time is not None:
-                self.execution_time = self.processing_end_time - self.processing_start_time
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its fields."""
-        return asdict(self)
-
-
-@dataclass
-class PacketMetrics(_Timed):
-    """One packet; its size is in whatever the script counts."""
-
-    packet_id: str
-    packet_size: int = field(default=0, kw_only=True)
-
-
-@dataclass
-class ServiceRequestMetrics(_Timed):
-    """One request to a service."""
-
-    request_id: str
-    method_name: str
-    request_size: int = field(default=0, kw_only=True)
-    response_size: int = field(default=0, kw_only=True)
-
-
-@dataclass
-class TaskPerformanceMetrics:
-    """What a task did so far."""
-
-    task_name: str
-    uptime: float = 0.0
-    total_packets_processed: int = 0
-    total_packets_failed: int = 0
-    packets_per_second: float = 0.0
-    min_latency: float = 0.0
-    max_latency: float = 0.0
-    avg_latency: float = 0.0
-    p50_latency: float = 0.0
-    p95_latency: float = 0.0
-    p99_latency: float = 0.0
-    input_queue_depth: int = 0
-    input_queue_avg_wait_time: float = 0.0
-    cpu_usage_percent: float = 0.0
-    memory_usage_mb: float = 0.0
-    error_breakdown: dict[str, int] = field(default_factory=dict)
-    last_minute_tps: float = 0.0
-    last_5min_tps: float = 0.0
-    last_hour_tps: float = 0.0
-    timestamp: float = field(default_factory=time.time)
+class TaskPerformanceMetrics(SimpleNamespace):
+    """What a task has done so far, by SAGE's names."""
 
     def to_dict(self) -> dict[str, Any]:
         """The same in groups."""
@@ -95,124 +36,20 @@ class TaskPerformanceMetrics:
             "total_packets_failed": self.total_packets_failed,
             "packets_per_second": self.packets_per_second,
             "latency": {f"{name}_ms": getattr(self, f"{name}_latency") for name in _QUANTITIES},
-            "queue": {"input_depth": self.input_queue_depth, "avg_wait_time_ms": self.input_queue_avg_wait_time},
             "resource": {"cpu_percent": self.cpu_usage_percent, "memory_mb": self.memory_usage_mb},
             "errors": {"breakdown": self.error_breakdown, "total": self.total_packets_failed},
-            "throughput": {
-                "current_tps": self.packets_per_second,
-                "last_minute_tps": self.last_minute_tps,
-                "last_5min_tps": self.last_5min_tps,
-                "last_hour_tps": self.last_hour_tps,
-            },
-            "timestamp": self.timestamp,
-        }
-
-
-_QUANTITIES = ("min", "max", "avg", "p50", "p95", "p99")
-
-
-@dataclass
-class _ResponseTimes:
-    """The response times of a method or a service; the least is infinite while there is none."""
-
-    min_response_time: float = field(default=float("inf"), kw_only=True)
-    max_response_time: float = field(default=0.0, kw_only=True)
-    avg_response_time: float = field(default=0.0, kw_only=True)
-    p50_response_time: float = field(default=0.0, kw_only=True)
-    p95_response_time: float = field(default=0.0, kw_only=True)
-    p99_response_time: float = field(default=0.0, kw_only=True)
-
-    def response_times(self) -> dict[str, float]:
-        """Them by name; the least is 0 while there is none."""
-        times = {f"{name}_ms": getattr(self, f"{name}_response_time") for name in _QUANTITIES}
-        return {name: 0.0 if value == float("inf") else value for name, value in times.items()}
-
-
-@dataclass
-class MethodMetrics(_ResponseTimes):
-    """What a service's method did so far."""
-
-    method_name: str
-    total_requests: int = 0
-    total_failures: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same in groups."""
-        return {
-            "method_name": self.method_name,
-            "total_requests": self.total_requests,
-            "total_failures": self.total_failures,
-            "response_time": self.response_times(),
-        }
-
-
-@dataclass
-class ServicePerformanceMetrics(_ResponseTimes):
-    """What a service did so far."""
-
-    service_name: str
-    uptime: float = 0.0
-    total_requests_processed: int = 0
-    total_requests_failed: int = 0
-    requests_per_second: float = 0.0
-    method_metrics: dict[str, MethodMetrics] = field(default_factory=dict)
-    request_queue_depth: int = 0
-    request_queue_avg_wait_time: float = 0.0
-    response_queue_depths: dict[str, int] = field(default_factory=dict)
-    cpu_usage_percent: float = 0.0
-    memory_usage_mb: float = 0.0
-    error_breakdown: dict[str, int] = field(default_factory=dict)
-    concurrent_requests: int = 0
-    max_concurrent_requests: int = 0
-    last_minute_rps: float = 0.0
-    last_5min_rps: float = 0.0
-    last_hour_rps: float = 0.0
-    timestamp: float = field(default_factory=time.time)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same in groups."""
-        return {
-            "service_name": self.service_name,
-            "uptime": self.uptime,
-            "total_requests_processed": self.total_requests_processed,
-            "total_requests_failed": self.total_requests_failed,
-            "requests_per_second": self.requests_per_second,
-            "response_time": self.response_times(),
-            "queue": {
-                "request_depth": self.request_queue_depth,
-                "request_avg_wait_time_ms": self.request_queue_avg_wait_time,
-                "response_depths": self.response_queue_depths,
-            },
-            "resource": {"cpu_percent": self.cpu_usage_percent, "memory_mb": self.memory_usage_mb},
-            "errors": {"breakdown": self.error_breakdown, "total": self.total_requests_failed},
-            "concurrency": {"current": self.concurrent_requests, "max": self.max_concurrent_requests},
-            "throughput": {
-                "current_rps": self.requests_per_second,
-                "last_minute_rps": self.last_minute_rps,
-                "last_5min_rps": self.last_5min_rps,
-                "last_hour_rps": self.last_hour_rps,
-            },
-            "methods": {name: metrics.to_dict() for name, metrics in self.method_metrics.items()},
             "timestamp": self.timestamp,
         }
 
 
 class MetricsCollector:
-    """Counts and times the packets (with a method's name: requests) of a task. Any thread calls it.
-
-    The last `window_size` of them are kept in `packet_metrics`, unless detailed tracking is off.
-    """
+    """Counts and times the packets of a task, the last `window_size` of them in detail. Any thread calls it."""
 
     def __init__(
-        self,
-        name: str,
-        window_size: int = 10000,
-        retention_period: timedelta = timedelta(hours=24),
-        enable_detailed_tracking: bool = True,
+        self, name: str, window_size: int = 10000, enable_detailed_tracking: bool = True, **kwargs: Any
     ) -> None:
         self.name = name
         self.window_size = window_size
-        self.retention_period = retention_period
         self.enable_detailed_tracking = enable_detailed_tracking
         self._lock = threading.Lock()
         self.reset_metrics()
@@ -220,29 +57,21 @@ class MetricsCollector:
     def reset_metrics(self) -> None:
         """Begin anew."""
         with self._lock:
-            self.packet_metrics: deque[PacketMetrics | ServiceRequestMetrics] = deque(maxlen=self.window_size)
-            self._under_way: dict[str, PacketMetrics | ServiceRequestMetrics] = {}
-            self._processed = self._failed = 0
+            self._latencies: deque[float] = deque(maxlen=self.window_size)
+            self._under_way: dict[str, float] = {}
+            self._numbered = self._processed = self._failed = 0
             self._errors: dict[str, int] = {}
-            self._ends: deque[float] = deque()
             self._began = time.time()
 
     def record_packet_start(
         self, packet_id: str | None = None, packet_size: int = 0, method_name: str | None = None
     ) -> str:
         """Work on a packet begins; returns its id."""
-        if packet_id is None:
-            packet_id = str(uuid.uuid4())
-        now = time.time()
-        packet: PacketMetrics | ServiceRequestMetrics
-        if method_name:
-            packet = ServiceRequestMetrics(packet_id, method_name, arrival_time=now, request_size=packet_size)
-        else:
-            packet = PacketMetrics(packet_id, arrival_time=now, packet_size=packet_size)
-        packet.processing_start_time = now
-        if self.enable_detailed_tracking:
-            with self._lock:
-                self._under_way[packet_id] = packet
+        with self._lock:
+            self._numbered += 1
+            packet_id = packet_id or f"{self.name}-{self._numbered}"
+            if self.enable_detailed_tracking:
+                self._under_way[packet_id] = time.time()
         return packet_id
 
     def record_packet_end(
@@ -250,38 +79,22 @@ class MetricsCollector:
     ) -> None:
         """Work on a packet has ended."""
         with self._lock:
-            now = time.time()
             self._processed += 1
             if not success:
                 self._failed += 1
                 if error_type:
                     self._errors[error_type] = self._errors.get(error_type, 0) + 1
-            self._ends.append(now)
-            while self._ends[0] < now - _WINDOWS[-1]:
-                self._ends.popleft()
-            packet = self._under_way.pop(packet_id, None)
-            if packet is None:
-                return
-            packet.processing_end_time, packet.success, packet.error_type = now, success, error_type
-            if isinstance(packet, ServiceRequestMetrics):
-                packet.response_size = response_size
-            packet.calculate_times()
-            self.packet_metrics.append(packet)
-
-    def calculate_percentiles(self, values: Sequence[float]) -> dict[str, float]:
-        """`p50`, `p95` and `p99` of some values, interpolated; 0 of none."""
-        ordered = sorted(values)
-        return {name: _quantile(ordered, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+            began = self._under_way.pop(packet_id, None)
+            if began is not None:
+                self._latencies.append(1000 * (time.time() - began))
 
     def get_real_time_metrics(self) -> TaskPerformanceMetrics:
-        """What was done so far."""
+        """What has been done so far."""
         with self._lock:
             now = time.time()
             uptime = now - self._began
-            latencies = [1000 * packet.execution_time for packet in self.packet_metrics if packet.execution_time > 0]
-            waits = [1000 * packet.queue_wait_time for packet in self.packet_metrics if packet.queue_wait_time > 0]
-            rates = [sum(end >= now - seconds for end in self._ends) / seconds for seconds in _WINDOWS]
-            quantiles = self.calculate_percentiles(latencies)
+            latencies = sorted(self._latencies)
+            mean = sum(latencies) / len(latencies) if latencies else 0.0
             return TaskPerformanceMetrics(
                 task_name=self.name,
                 uptime=uptime,
@@ -290,24 +103,15 @@ class MetricsCollector:
                 packets_per_second=self._processed / uptime if uptime > 0 else 0.0,
                 min_latency=min(latencies, default=0.0),
                 max_latency=max(latencies, default=0.0),
-                avg_latency=_mean(latencies),
-                p50_latency=quantiles["p50"],
-                p95_latency=quantiles["p95"],
-                p99_latency=quantiles["p99"],
-                input_queue_depth=len(self._under_way),
-                input_queue_avg_wait_time=_mean(waits),
+                avg_latency=mean,
+                p50_latency=_quantile(latencies, 0.5),
+                p95_latency=_quantile(latencies, 0.95),
+                p99_latency=_quantile(latencies, 0.99),
+                cpu_usage_percent=0.0,
+                memory_usage_mb=0.0,
                 error_breakdown=dict(self._errors),
-                last_minute_tps=rates[0],
-                last_5min_tps=rates[1],
-                last_hour_tps=rates[2],
                 timestamp=now,
             )
-
-    def get_metrics_history(self, time_range: timedelta | None = None) -> list[PacketMetrics | ServiceRequestMetrics]:
-        """The packets that are kept, or those of them that arrived within the last `time_range`."""
-        since = 0.0 if time_range is None else time.time() - time_range.total_seconds()
-        with self._lock:
-            return [packet for packet in self.packet_metrics if packet.arrival_time >= since]
 
     def get_summary(self) -> dict[str, Any]:
         """The counts."""
@@ -321,12 +125,8 @@ class MetricsCollector:
                 "success_rate": succeeded / self._processed if self._processed else 0.0,
                 "in_flight": len(self._under_way),
                 "error_breakdown": dict(self._errors),
-                "samples_collected": len(self.packet_metrics),
+                "samples_collected": len(self._latencies),
             }
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
@@ -336,3 +136,133 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     below = ordered[int(whole)]
     above = ordered[min(int(whole) + 1, len(ordered) - 1)]
     return below + (above - below) * part
+
+
+class _ResourceMonitor:
+    """Samples the processor time (percent of one core) and memory of this process, on a thread of its own.
+
+    `start_monitoring` and `stop_monitoring` belong to one thread. The last `sample_window` samples are kept.
+    """
+
+    def __init__(
+        self, sampling_interval: float = 1.0, sample_window: int = 60, enable_auto_start: bool = False
+    ) -> None:
+        self.sampling_interval = sampling_interval
+        self._samples: deque[tuple[float, float]] = deque(maxlen=sample_window)
+        self._process: Any = import_module("psutil").Process()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        if enable_auto_start:
+            self.start_monitoring()
+
+    def start_monitoring(self) -> None:
+        """Begin to sample, unless it does already."""
+        if self._thread is None:
+            self._stopped.clear()
+            self._thread = threading.Thread(target=self._run, name="ResourceMonitor", daemon=True)
+            self._thread.start()
+
+    def stop_monitoring(self) -> None:
+        """Sample no more."""
+        if self._thread is not None:
+            self._stopped.set()
+            self._thread.join(_JOIN_SECONDS)
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._samples.append(self._sample(None))
+            self._stopped.wait(self.sampling_interval)
+
+    def _sample(self, interval: float | None) -> tuple[float, float]:
+        return self._process.cpu_percent(interval=interval), self._process.memory_info().rss / _MEGABYTE
+
+    def get_current_usage(self) -> tuple[float, float]:
+        """The last sample, or one taken now: processor percent and megabytes."""
+        samples = list(self._samples)
+        return samples[-1] if samples else self._sample(0.1)
+
+    def get_average_usage(self) -> tuple[float, float]:
+        """The mean of the samples; zeros of none."""
+        samples = list(self._samples) or [(0.0, 0.0)]
+        return sum(cpu for cpu, _ in samples) / len(samples), sum(memory for _, memory in samples) / len(samples)
+
+    def get_peak_usage(self) -> tuple[float, float]:
+        """The most of the samples; zeros of none."""
+        samples = list(self._samples) or [(0.0, 0.0)]
+        return max(cpu for cpu, _ in samples), max(memory for _, memory in samples)
+
+
+_ResourceMonitor.__name__ = _ResourceMonitor.__qualname__ = "ResourceMonitor"
+ResourceMonitor: type[_ResourceMonitor] | None = _ResourceMonitor if RESOURCE_MONITOR_AVAILABLE else None
+"""None where psutil is not installed, as in SAGE."""
+
+
+class MetricsReporter:
+    """Reports on a collector, on demand."""
+
+    def __init__(
+        self, metrics_collector: MetricsCollector, resource_monitor: _ResourceMonitor | None = None, **kwargs: Any
+    ) -> None:
+        self.metrics_collector = metrics_collector
+        self.resource_monitor = resource_monitor
+
+    def generate_report(self, format: str = "json") -> str:  # noqa: A002 - SAGE's name
+        """A report in the format json, prometheus or human.
+
+        Raises:
+            ValueError: another format.
+        """
+        metrics = self.metrics_collector.get_real_time_metrics()
+        if self.resource_monitor is not None:
+            metrics.cpu_usage_percent, metrics.memory_usage_mb = self.resource_monitor.get_current_usage()
+        if format not in _FORMATS:
+            raise ValueError(f"Unsupported format: {format}")
+        return _FORMATS[format](metrics)
+
+
+def _json(metrics: TaskPerformanceMetrics) -> str:
+    return json.dumps(metrics.to_dict(), indent=2)
+
+
+def _prometheus(metrics: TaskPerformanceMetrics) -> str:
+    families = {
+        "uptime_seconds": ("gauge", metrics.uptime),
+        "packets_processed_total": ("counter", metrics.total_packets_processed),
+        "packets_failed_total": ("counter", metrics.total_packets_failed),
+        "throughput_pps": ("gauge", metrics.packets_per_second),
+        "latency_milliseconds": ("gauge", metrics.avg_latency),
+        "cpu_percent": ("gauge", metrics.cpu_usage_percent),
+        "memory_megabytes": ("gauge", metrics.memory_usage_mb),
+    }
+    lines = []
+    for family, (kind, value) in families.items():
+        lines += [f"# TYPE sage_task_{family} {kind}", f'sage_task_{family}{{task="{metrics.task_name}"}} {value}']
+    return "\n".join(lines)
+
+
+def _human(metrics: TaskPerformanceMetrics) -> str:
+    done, failed = metrics.total_packets_processed, metrics.total_packets_failed
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(metrics.timestamp))
+    return "\n".join(
+        [
+            *(_RULE, f"Performance Report: {metrics.task_name}", _RULE, f"Timestamp: {at}"),
+            *(f"Uptime: {metrics.uptime:.2f}s", "", "Throughput:", f"  Total Processed: {done}"),
+            f"  Total Failed: {failed}",
+            f"  Success Rate: {100 * (done - failed) / done if done else 0:.2f}%",
+            f"  Current TPS: {metrics.packets_per_second:.2f}",
+            *("", "Latency (milliseconds):"),
+            *(f"  {name.capitalize()}: {getattr(metrics, f'{name}_latency'):.2f}" for name in _QUANTITIES),
+            *("", "Resources:", f"  CPU: {metrics.cpu_usage_percent:.2f}%"),
+            *(f"  Memory: {metrics.memory_usage_mb:.2f} MB", "", "Errors:"),
+            *(f"  {name}: {count}" for name, count in metrics.error_breakdown.items()),
+            _RULE,
+        ]
+    )
+
+
+_FORMATS: dict[str, Callable[[TaskPerformanceMetrics], str]] = {
+    "json": _json,
+    "prometheus": _prometheus,
+    "human": _human,
+}

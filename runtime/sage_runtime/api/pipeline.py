@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sage_runtime.api.eras import Era
-from sage_runtime.api.factories import FunctionFactory, RegisteredService
-from sage_runtime.api.location import callable_location, class_location
-from sage_runtime.api.recovery import recovery_attempts
+from sage_runtime.api.factories import FunctionFactory, RegisteredService, recovery_attempts
 from sage_runtime.api.transformations import (
     BaseTransformation,
+    Environment,
     FutureTransformation,
     KeyByTransformation,
     SourceTransformation,
+    callable_location,
+    class_location,
 )
 from sage_runtime.frozen import replace
 from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec, Partition, ServiceSpec
 
-if TYPE_CHECKING:
-    from sage_runtime.api.environment import BaseEnvironment
 
-
-def build_graph(env: BaseEnvironment, *, autostop: bool = False) -> Graph:
+def build_graph(env: Environment, *, autostop: bool = False) -> Graph:
     """The graph of all that was built on the environment; with `autostop` the script waits for its end.
 
     Raises:
@@ -39,7 +37,7 @@ def build_graph(env: BaseEnvironment, *, autostop: bool = False) -> Graph:
     )
 
 
-def _operator(step: BaseTransformation, env: BaseEnvironment, autostop: bool) -> OperatorSpec:
+def _operator(step: BaseTransformation, env: Environment, autostop: bool) -> OperatorSpec:
     assert step.kind != "future"
     if step.callable is None:
         file, line = class_location(step.function_class)
@@ -82,7 +80,7 @@ def _class_name(cls: Any) -> str:
     return str(getattr(cls, "__name__", type(cls).__name__))
 
 
-def _service(name: str, factory: Any, env: BaseEnvironment) -> ServiceSpec:
+def _service(name: str, factory: Any, env: Environment) -> ServiceSpec:
     cls = getattr(factory, "service_class", type(factory))
     file, line = class_location(cls) if isinstance(cls, type) else callable_location(cls)
     return ServiceSpec(name, RegisteredService(factory, env.era, env.console_log_level), _class_name(cls), file, line)
@@ -125,7 +123,10 @@ def _filled(upstream: BaseTransformation, reader: BaseTransformation) -> tuple[B
 def _partition(upstream: BaseTransformation) -> Partition:
     if not isinstance(upstream, KeyByTransformation):
         return "forward"
-    return upstream.partition_strategy
+    if upstream.env.era.keys_route:
+        return "hash"
+    strategy = upstream.partition_strategy
+    return strategy if strategy in ("hash", "broadcast") else "round_robin"
 
 
 class _Reach:

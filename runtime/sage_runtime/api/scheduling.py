@@ -1,84 +1,99 @@
-"""Schedulers, placement and fault handlers: accepted wherever SAGE takes them, and asked for nothing.
+"""Schedulers, their decisions, and the asking: every replica runs here, as threads of this process.
 
-One engine runs every operator as threads of this process, so a placement decides nothing; the objects keep the counts
-that scripts print.
+In era 2 `submit` asks the environment's scheduler as SAGE does: in the caller's thread, before anything starts, once
+for each service and then once for each replica. A decision's `delay` is waited for; the log tells which nodes are
+named. SAGE's era 3 accepts schedulers and never asks them.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import platform as _platform
 import time
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
+from sage_runtime.api.transformations import BaseTransformation, Environment, FutureTransformation
 
-@dataclass
-class PlacementDecision:
-    """Where and when a scheduler wants a task. `delay` is in seconds, `memory` of `with_resources` in bytes."""
+_log = logging.getLogger("sage.environment")
 
-    target_node: str | None = None
-    resource: Any = field(default_factory=dict)
-    delay: float = 0.0
-    immediate: bool = True
-    placement_strategy: str = "default"
-    affinity_tasks: list[str] = field(default_factory=list)
-    anti_affinity_tasks: list[str] = field(default_factory=list)
-    reason: str = ""
-    priority: int = 0
-    metadata: dict[str, Any] = field(default_factory=dict)
-    resource_requirements: dict[str, Any] | None = None
+
+class PlacementDecision(SimpleNamespace):
+    """Where and when a scheduler wants a task. `delay` is in seconds.
+
+    `resource` is era 2's, `resource_requirements` that of SAGE up to 0.2.3.
+    """
+
+    def __init__(
+        self,
+        target_node: str | None = None,
+        resource: Any = None,
+        delay: float = 0.0,
+        immediate: bool = True,
+        placement_strategy: Any = "default",
+        affinity_tasks: list[str] | None = None,
+        anti_affinity_tasks: list[str] | None = None,
+        reason: str = "",
+        priority: int = 0,
+        metadata: dict[str, Any] | None = None,
+        resource_requirements: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            target_node=target_node,
+            resource={} if resource is None else resource,
+            delay=delay,
+            immediate=immediate,
+            placement_strategy=placement_strategy,
+            affinity_tasks=affinity_tasks or [],
+            anti_affinity_tasks=anti_affinity_tasks or [],
+            reason=reason,
+            priority=priority,
+            metadata=metadata or {},
+            resource_requirements=resource_requirements,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Its fields."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PlacementDecision:
         """A decision with these fields; unknown ones are ignored."""
-        return cls(**{name: value for name, value in data.items() if name in cls.__dataclass_fields__})
+        return cls(**{name: value for name, value in data.items() if name in vars(cls())})
 
     @classmethod
     def immediate_default(cls, reason: str = "") -> PlacementDecision:
-        """At once, anywhere."""
+        """At once, on any node."""
         return cls(reason=reason or "Immediate default placement")
 
     @classmethod
     def with_resources(
         cls, cpu: float | None = None, gpu: float | None = None, memory: int | str | None = None, reason: str = ""
     ) -> PlacementDecision:
-        """At once, where there is that much."""
+        """At once, on a node that has these resources."""
         needs = {"cpu": cpu, "gpu": gpu, "memory": memory}
         needs = {name: value for name, value in needs.items() if value is not None}
         return cls(resource=needs, resource_requirements=needs, reason=reason or f"Resource requirements: {needs}")
 
     @classmethod
-    def with_node(cls, node_id: str, strategy: str = "default", reason: str = "") -> PlacementDecision:
-        """At once, on one node."""
+    def with_node(cls, node_id: str, strategy: Any = "default", reason: str = "") -> PlacementDecision:
+        """At once, on this node."""
         return cls(target_node=node_id, placement_strategy=strategy, reason=reason or f"Target node: {node_id}")
 
     @classmethod
     def with_delay(cls, delay_seconds: float, reason: str = "") -> PlacementDecision:
-        """Later, anywhere."""
+        """Later, on any node."""
         return cls(delay=delay_seconds, immediate=False, reason=reason or f"Delayed by {delay_seconds}s")
 
 
-@dataclass
-class NodeResources:
-    """A node and what it has free; memory in bytes."""
-
-    node_id: str
-    hostname: str
-    available_cpu: float
-    available_gpu: float
-    available_memory: int
-    task_count: int = 0
-    alive: bool = True
+class NodeResources(SimpleNamespace):
+    """A node and what it has free: processors, GPUs, memory in bytes. Shares in use are from 0 to 1."""
 
     def can_fit(self, cpu_required: float = 0.0, gpu_required: float = 0.0, memory_required: int = 0) -> bool:
         """Whether it has that much."""
-        return (
+        return bool(
             self.available_cpu >= cpu_required
             and self.available_gpu >= gpu_required
             and self.available_memory >= memory_required
@@ -86,18 +101,23 @@ class NodeResources:
 
 
 class NodeSelector:
-    """Chooses among the nodes that there are: this one."""
+    """Chooses among the nodes that there are: this machine."""
 
     def __init__(self, cache_ttl: float = 0.1, enable_tracking: bool = True) -> None:
         self.enable_tracking = enable_tracking
         self.node_task_count: dict[str, int] = {}
 
     def get_all_nodes(self) -> list[NodeResources]:
-        """This node."""
-        name = os.environ.get("SAGE_NODE_NAME") or _platform.node()
+        """This machine."""
+        name = os.environ.get("SAGE_NODE_NAME") or os.uname().nodename
+        cpu = float(os.cpu_count() or 1)
+        gpu = float(os.environ.get("SAGE_AVAILABLE_GPU", 0))
         memory = int(os.environ.get("SAGE_AVAILABLE_MEMORY", 8 * 1024**3))
-        gpus = float(os.environ.get("SAGE_AVAILABLE_GPU", 0))
-        return [NodeResources(name, name, float(os.cpu_count() or 1), gpus, memory, self.node_task_count.get(name, 0))]
+        totals = {"total_cpu": cpu, "total_gpu": gpu, "total_memory": memory}
+        free = {"available_cpu": cpu, "available_gpu": gpu, "available_memory": memory}
+        usage = {"cpu_usage": 0.0, "gpu_usage": 0.0, "memory_usage": 0.0}
+        tasks = self.node_task_count.get(name, 0)
+        return [NodeResources(node_id=name, hostname=name, **totals, **free, **usage, task_count=tasks, alive=True)]
 
     def get_node(self, node_id: str) -> NodeResources | None:
         """The node of that id."""
@@ -116,8 +136,8 @@ class NodeSelector:
         for node in self.get_all_nodes():
             if node.node_id not in (exclude_nodes or []) and node.can_fit(cpu_required, gpu_required, memory_required):
                 if self.enable_tracking:
-                    self.node_task_count[node.node_id] = node.task_count + 1
-                return node.node_id
+                    self.track_task_placement("", node.node_id)
+                return str(node.node_id)
         return None
 
     def track_task_placement(self, task_name: str, node_id: str) -> None:
@@ -127,38 +147,41 @@ class NodeSelector:
     def get_cluster_stats(self) -> dict[str, Any]:
         """The number of nodes and their resources."""
         nodes = self.get_all_nodes()
+        sums = ("total_cpu", "total_gpu", "total_memory", "available_cpu", "available_gpu", "available_memory")
         return {
             "node_count": len(nodes),
-            "total_cpu": sum(node.available_cpu for node in nodes),
-            "total_gpu": sum(node.available_gpu for node in nodes),
-            "total_memory": sum(node.available_memory for node in nodes),
+            **{name: sum(getattr(node, name) for node in nodes) for name in sums},
             "total_tasks": sum(node.task_count for node in nodes),
-            "nodes": [asdict(node) for node in nodes],
+            "nodes": [dict(vars(node)) for node in nodes],
         }
 
 
+# --- schedulers ------------------------------------------------------------------------------------------------------
+
+
 class BaseScheduler(ABC):
-    """What schedulers derive from. The engine asks for no decision; scripts may."""
+    """What schedulers derive from. Implementations count in `scheduled_count` and keep their `decision_history`."""
 
     def __init__(self) -> None:
         self.scheduled_count = 0
-        self.decision_history: list[PlacementDecision] = []
+        self.decision_history: list[Any] = []
 
     @abstractmethod
     def make_decision(self, task_node: Any) -> PlacementDecision:
-        """Where and when to run a task."""
+        """Where and when to run a replica: `task_node` has `name`, `transformation` and `parallel_index`."""
 
     def make_service_decision(self, service_node: Any) -> PlacementDecision:
-        """Where and when to run a service."""
+        """Where and when to run a service, `service_node.service_name`."""
         return PlacementDecision.immediate_default(f"{type(self).__name__} service scheduling")
 
     def task_completed(self, task_name: str) -> None:  # noqa: B027 - a hook
-        """A task has ended."""
+        """A replica has ended."""
 
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts."""
+        """What it counts; eras 2 and 3 name the number of decisions differently."""
         return {
             "scheduler_type": type(self).__name__,
+            "scheduled_count": self.scheduled_count,
             "total_scheduled": self.scheduled_count,
             "decisions": len(self.decision_history),
         }
@@ -171,33 +194,41 @@ class BaseScheduler(ABC):
 class FIFOScheduler(BaseScheduler):
     """Tasks in the order in which they come."""
 
+    kind = "FIFO"
+
     def __init__(self, platform: str = "local", **kwargs: Any) -> None:
         super().__init__()
         self.platform = platform
         self.total_latency = 0.0
 
     def make_decision(self, task_node: Any) -> PlacementDecision:
-        """At once, anywhere."""
+        """At once, on any node."""
         started = time.perf_counter()
         self.scheduled_count += 1
-        decision = PlacementDecision.immediate_default(f"FIFO order: #{self.scheduled_count}")
+        decision = PlacementDecision.immediate_default(f"{self.kind} order: #{self.scheduled_count}")
         self.decision_history.append(decision)
         self.total_latency += time.perf_counter() - started
         return decision
 
+    def make_service_decision(self, service_node: Any) -> PlacementDecision:
+        """As a task."""
+        return self.make_decision(service_node)
+
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts; the mean latency in milliseconds."""
+        """What it counts; the mean latency is in milliseconds."""
         mean = self.total_latency / self.scheduled_count if self.scheduled_count else 0.0
         return {
             **super().get_metrics(),
-            "scheduler_type": "FIFO",
+            "scheduler_type": self.kind,
             "avg_latency_ms": mean * 1000,
             "platform": self.platform,
         }
 
 
 class LoadAwareScheduler(FIFOScheduler):
-    """Tasks later (`delay`, up to a second) the more run already."""
+    """Counts the tasks that run. It asks for a delay of 10 ms, once, when there are more than `max_concurrent`."""
+
+    kind = "LoadAware"
 
     def __init__(
         self, platform: str = "local", max_concurrent: int = 10, strategy: str = "balanced", **kwargs: Any
@@ -207,17 +238,15 @@ class LoadAwareScheduler(FIFOScheduler):
         self.strategy = strategy
         self.active_tasks = 0
         self.resource_utilization: list[float] = []
+        self.node_selector = NodeSelector()
 
     def make_decision(self, task_node: Any) -> PlacementDecision:
-        """At once while fewer than `max_concurrent` run, later above."""
+        """At once while fewer than `max_concurrent` run."""
         decision = super().make_decision(task_node)
-        over = self.active_tasks - self.max_concurrent + 1
-        decision.delay = min(0.01 * over, 1.0) if over > 0 else 0.0
-        decision.immediate = over <= 0
-        decision.reason = (
-            f"LoadAware: task={getattr(task_node, 'name', 'unknown')}, "
-            f"active={self.active_tasks}, strategy={self.strategy}"
-        )
+        decision.immediate = self.active_tasks < self.max_concurrent
+        decision.delay = 0.01 if self.active_tasks == self.max_concurrent else 0.0
+        name = getattr(task_node, "name", "unknown")
+        decision.reason = f"LoadAware: task={name}, active={self.active_tasks}, strategy={self.strategy}"
         self.active_tasks += 1
         self.resource_utilization.append(self.active_tasks / max(self.max_concurrent, 1))
         return decision
@@ -231,11 +260,11 @@ class LoadAwareScheduler(FIFOScheduler):
         shares = self.resource_utilization
         return {
             **super().get_metrics(),
-            "scheduler_type": "LoadAware",
             "active_tasks": self.active_tasks,
             "max_concurrent": self.max_concurrent,
             "avg_resource_utilization": sum(shares) / len(shares) if shares else 0.0,
             "strategy": self.strategy,
+            "cluster": self.node_selector.get_cluster_stats(),
         }
 
     def shutdown(self) -> None:
@@ -244,11 +273,87 @@ class LoadAwareScheduler(FIFOScheduler):
         self.resource_utilization.clear()
 
 
-_BY_NAME: dict[str, type[FIFOScheduler]] = {
+class RandomScheduler(FIFOScheduler):
+    """Chooses a node at random; there is one."""
+
+    kind = "Random"
+
+    def __init__(self, platform: str = "local", seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(platform)
+        self.seed = seed
+
+
+class RoundRobinScheduler(FIFOScheduler):
+    """Chooses the nodes in turn; there is one."""
+
+    kind = "RoundRobin"
+
+    def get_metrics(self) -> dict[str, Any]:
+        """What it counts."""
+        return {**super().get_metrics(), "current_index": 0, "nodes_count": 0}
+
+
+class PriorityScheduler(LoadAwareScheduler):
+    """Counts tasks by priority, which is `priority` of their transformation, from 1 to 10."""
+
+    kind = "Priority"
+
+    def __init__(
+        self,
+        platform: str = "local",
+        default_priority: int = 5,
+        max_concurrent: int = 10,
+        enable_aging: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(platform, max_concurrent)
+        self.default_priority = default_priority
+        self.enable_aging = enable_aging
+        self.priority_distribution: dict[int, int] = {}
+
+    def make_decision(self, task_node: Any) -> PlacementDecision:
+        """As `LoadAwareScheduler`, with the task's priority."""
+        decision = super().make_decision(task_node)
+        wanted = getattr(getattr(task_node, "transformation", None), "priority", self.default_priority)
+        decision.priority = max(1, min(10, wanted))
+        counts = self.priority_distribution
+        counts[decision.priority] = counts.get(decision.priority, 0) + 1
+        return decision
+
+    def get_metrics(self) -> dict[str, Any]:
+        """What it counts."""
+        counts = self.priority_distribution
+        weight = sum(priority * count for priority, count in counts.items())
+        return {
+            **super().get_metrics(),
+            "default_priority": self.default_priority,
+            "avg_priority": weight / sum(counts.values()) if counts else 0.0,
+            "priority_distribution": dict(counts),
+            "enable_aging": self.enable_aging,
+            "preemptions": 0,
+        }
+
+
+SCHEDULER_REGISTRY: dict[str, type[FIFOScheduler]] = {
     "fifo": FIFOScheduler,
     "load_aware": LoadAwareScheduler,
     "loadaware": LoadAwareScheduler,
+    "random": RandomScheduler,
+    "round_robin": RoundRobinScheduler,
+    "priority": PriorityScheduler,
 }
+
+
+def get_scheduler(name: str = "fifo", platform: str = "local", **kwargs: Any) -> FIFOScheduler:
+    """A scheduler of SAGE's by its name.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    cls = SCHEDULER_REGISTRY.get(name.lower())
+    if cls is None:
+        raise ValueError(f"Unknown scheduler type: {name}. Available options: {', '.join(SCHEDULER_REGISTRY)}")
+    return cls(platform, **kwargs)
 
 
 def resolve_scheduler(*, scheduler: Any, platform: str = "local") -> Any:
@@ -261,26 +366,82 @@ def resolve_scheduler(*, scheduler: Any, platform: str = "local") -> Any:
     if scheduler is None:
         return FIFOScheduler(platform)
     if isinstance(scheduler, str):
-        cls = _BY_NAME.get(scheduler.lower())
-        if cls is None:
+        if scheduler.lower() not in ("fifo", "load_aware", "loadaware"):
             raise ValueError(f"Unknown scheduler type: {scheduler}. Available options: 'fifo', 'load_aware'")
-        return cls(platform)
+        return get_scheduler(scheduler, platform)
     if callable(getattr(scheduler, "make_decision", None)) and not isinstance(scheduler, type):
         return scheduler
     raise TypeError(f"scheduler is None, a name or an object with make_decision(), not {scheduler!r}")
 
 
-def get_scheduler(scheduler: Any = None, platform: str = "local", **kwargs: Any) -> Any:
-    """As `resolve_scheduler`, with the scheduler first."""
-    return resolve_scheduler(scheduler=scheduler, platform=platform)
+# --- the asking ------------------------------------------------------------------------------------------------------
+
+
+class Placements:
+    """What a scheduler decided about one submit: `targets` is replica or service → node, of those that named one."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self._tasks: list[str] = []
+        self.targets: dict[str, str] = {}
+
+    def ask(self, env: Environment) -> None:
+        """Ask about each service and then each replica. Raises what the scheduler raises."""
+        decide = getattr(self._scheduler, "make_service_decision", None)
+        if decide is not None:
+            for name in env.service_factories:
+                self._take(name, decide(SimpleNamespace(name=name, service_name=name)))
+        for node in _task_nodes(env.pipeline):
+            self._take(node.name, self._scheduler.make_decision(node))
+            self._tasks.append(node.name)
+        if self.targets:
+            wishes = ", ".join(f"{name} on {node}" for name, node in self.targets.items())
+            _log.info("%s places %s; here all runs in this process", type(self._scheduler).__name__, wishes)
+
+    def _take(self, name: str, decision: Any) -> None:
+        if getattr(decision, "target_node", None) is not None:
+            self.targets[name] = str(decision.target_node)
+        delay = getattr(decision, "delay", 0) or 0
+        if delay > 0:
+            time.sleep(delay)
+
+    def completed(self) -> None:
+        """Tell the scheduler, once, that every replica has ended."""
+        told, self._tasks = self._tasks, []
+        for name in told:
+            getattr(self._scheduler, "task_completed", _ignore)(name)
+
+
+def ask_scheduler(env: Environment) -> Placements:
+    """Ask the environment's scheduler about a submit. Raises what the scheduler raises."""
+    placements = Placements(env.scheduler)
+    placements.ask(env)
+    return placements
+
+
+def _task_nodes(pipeline: list[BaseTransformation]) -> Iterator[SimpleNamespace]:
+    """The replicas of a pipeline as schedulers see them, sources first."""
+    factory = SimpleNamespace(remote=False)
+    for step in pipeline:
+        if not isinstance(step, FutureTransformation):
+            for index in range(step.parallelism):
+                yield SimpleNamespace(
+                    name=f"{step.basename}_{index}", transformation=step, parallel_index=index, task_factory=factory
+                )
+
+
+def _ignore(task_name: str) -> None:
+    """For schedulers without `task_completed`."""
+
+
+# --- fault handlers --------------------------------------------------------------------------------------------------
 
 
 class BaseFaultHandler(ABC):
-    """What SAGE's fault handlers derive from. Accepted; here a failing record is reported and the pipeline goes on."""
+    """What SAGE's fault handlers derive from. No handler is called: a failure is recorded and the pipeline goes on."""
 
-    def __init__(self) -> None:
-        self.logger: Any = None
-        self.dispatcher: Any = None
+    logger: Any = None
+    dispatcher: Any = None
 
     @abstractmethod
     def handle_failure(self, task_id: str, error: Exception) -> bool:

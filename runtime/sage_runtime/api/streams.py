@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sage_runtime.api.functions import BaseCoMapFunction, BaseJoinFunction
 from sage_runtime.api.transformations import (
     BaseTransformation,
     CoMapTransformation,
+    Environment,
     FilterTransformation,
     FlatMapTransformation,
     FutureTransformation,
@@ -17,9 +18,6 @@ from sage_runtime.api.transformations import (
     MapTransformation,
     SinkTransformation,
 )
-
-if TYPE_CHECKING:
-    from sage_runtime.api.environment import BaseEnvironment
 
 
 class _Stream:
@@ -51,7 +49,7 @@ class DataStream(_Stream):
     replicas. `name` names the operator.
     """
 
-    def __init__(self, env: BaseEnvironment, transformation: BaseTransformation) -> None:
+    def __init__(self, env: Environment, transformation: BaseTransformation) -> None:
         self._environment = env
         self.transformation = transformation
 
@@ -89,17 +87,13 @@ class DataStream(_Stream):
         return self
 
     def keyby(
-        self, function: Any, strategy: str = "hash", *args: Any, parallelism: int | None = None, **kwargs: Any
+        self, function: Any, strategy: Any = "hash", *args: Any, parallelism: int | None = None, **kwargs: Any
     ) -> DataStream:
         """Give each record the key that the function returns.
 
-        `strategy` routes to the replicas that follow: hash, broadcast or round_robin.
-
-        Raises:
-            ValueError: an unknown strategy.
+        `strategy` routes to the replicas that follow: hash, broadcast, or in turn, which any other value means too. In
+        era 3 it means nothing, as in SAGE: records go by their keys.
         """
-        if strategy not in ("hash", "broadcast", "round_robin"):
-            raise ValueError(f"unknown strategy {strategy!r}; there are hash, broadcast and round_robin")
         return self._apply(
             KeyByTransformation(
                 self._environment,
@@ -148,7 +142,7 @@ class ConnectedStreams(_Stream):
         ValueError: fewer than two, or of different environments.
     """
 
-    def __init__(self, env: BaseEnvironment, transformations: list[BaseTransformation]) -> None:
+    def __init__(self, env: Environment, transformations: list[BaseTransformation]) -> None:
         if len(transformations) < 2:
             raise ValueError(f"connected streams are two at least, not {len(transformations)}")
         if any(step.env is not env for step in transformations):
@@ -203,7 +197,7 @@ class ConnectedStreams(_Stream):
             JoinTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
         )
 
-    def keyby(self, key_selector: Any, strategy: str = "hash") -> ConnectedStreams:
+    def keyby(self, key_selector: Any, strategy: Any = "hash") -> ConnectedStreams:
         """Each stream keyed, by one `KeyByFunction` class or by a list with one for each.
 
         Raises:

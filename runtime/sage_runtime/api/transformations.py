@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import linecache
+import re
+import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import CodeType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from sage_runtime.api.functions import BaseFunction, FutureFunction
-from sage_runtime.api.lambdas import wrap_lambda
+from sage_runtime.api.functions import BaseFunction, FutureFunction, wrap_lambda
 
 if TYPE_CHECKING:
-    from sage_runtime.api.environment import BaseEnvironment
-    from sage_runtime.graph import Partition
+    from sage_runtime.api.eras import Era
+
+
+class Environment(Protocol):
+    """What steps and streams know of the environment that they belong to."""
+
+    name: str
+    config: dict[str, Any]
+    pipeline: list[BaseTransformation]
+    service_factories: dict[str, Any]
+    console_log_level: str
+
+    @property
+    def era(self) -> Era:
+        """The era of the address that its class was imported from."""
+
+    @property
+    def logger(self) -> Any:
+        """A logger for the script's own messages."""
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler that was given, resolved."""
+
+    def print_sink(self) -> type[BaseFunction]:
+        """The class that `stream.print()` uses."""
+
+    def submit(self, autostop: bool = False) -> str:
+        """Start the pipeline and return the id of this submit."""
 
 
 def function_class(function: Any, kind: str) -> tuple[type[Any], Callable[..., Any] | None]:
@@ -46,7 +76,7 @@ class BaseTransformation:
 
     def __init__(
         self,
-        env: BaseEnvironment,
+        env: Environment,
         function: Any,
         *args: Any,
         name: str | None = None,
@@ -97,7 +127,7 @@ def requires(cls: type[Any], parameter: str) -> bool:
     return parameter in names[: len(names) - len(cls.__init__.__defaults__ or ())]
 
 
-def _unique(name: str, env: BaseEnvironment) -> str:
+def _unique(name: str, env: Environment) -> str:
     """`name`, or the first of `name_1`, `name_2` … that no step of the environment has."""
     taken = {step.basename for step in env.pipeline}
     candidate, count = name, 0
@@ -113,9 +143,7 @@ class SourceTransformation(BaseTransformation):
     kind = "source"
     is_spout = True
 
-    def __init__(
-        self, env: BaseEnvironment, function: Any, *args: Any, delay: float | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, env: Environment, function: Any, *args: Any, delay: float | None = None, **kwargs: Any) -> None:
         self.delay = delay
         self.values: Iterable[Any] | None = None
         super().__init__(env, function, *args, **kwargs)
@@ -128,7 +156,7 @@ class BatchTransformation(SourceTransformation):
 
     def __init__(
         self,
-        env: BaseEnvironment,
+        env: Environment,
         function: Any,
         *args: Any,
         progress_log_interval: int = 100,
@@ -162,7 +190,7 @@ class SinkTransformation(BaseTransformation):
     kind = "sink"
     is_sink = True
 
-    def __init__(self, env: BaseEnvironment, function: Any, *args: Any, batch_size: int = 1, **kwargs: Any) -> None:
+    def __init__(self, env: Environment, function: Any, *args: Any, batch_size: int = 1, **kwargs: Any) -> None:
         self.batch_size = batch_size
         if isinstance(function, type) and requires(function, "batch_size"):
             kwargs["batch_size"] = batch_size
@@ -174,8 +202,8 @@ class KeyByTransformation(BaseTransformation):
 
     kind = "keyby"
 
-    def __init__(self, env: BaseEnvironment, function: Any, *args: Any, strategy: Any = "hash", **kwargs: Any) -> None:
-        self.partition_strategy: Partition = strategy
+    def __init__(self, env: Environment, function: Any, *args: Any, strategy: Any = "hash", **kwargs: Any) -> None:
+        self.partition_strategy: Any = strategy
         super().__init__(env, function, *args, **kwargs)
 
 
@@ -196,7 +224,7 @@ class FutureTransformation(BaseTransformation):
 
     kind = "future"
 
-    def __init__(self, env: BaseEnvironment, name: str) -> None:
+    def __init__(self, env: Environment, name: str) -> None:
         super().__init__(env, FutureFunction, name=name)
         self.is_future = True
         self.future_name = name
@@ -216,3 +244,59 @@ class FutureTransformation(BaseTransformation):
         if self.filled:
             raise RuntimeError(f"the future stream {self.future_name!r} has been filled already")
         self.actual_transformation = actual_transformation
+
+
+# --- where a user's class or callable stands --------------------------------------------------------------------------
+
+
+_OWN = (__name__.partition(".")[0] + ".", "sage.")
+"""Modules whose classes are the library's and not the user's."""
+
+
+def class_location(cls: type[Any]) -> tuple[str | None, int | None]:
+    """File and first line of a class, as far as they can be told cheaply; (None, None) for the library's own."""
+    module = cls.__module__
+    if module.startswith(_OWN):
+        return None, None
+    file = getattr(sys.modules.get(module), "__file__", None)
+    codes = [code for code in map(_code, vars(cls).values()) if code is not None]
+    if codes and (file is None or file.endswith(".pyc")):
+        file = codes[0].co_filename
+    line = vars(cls).get("__firstlineno__")  # from Python 3.13 on
+    if isinstance(line, int):
+        return file, line
+    below = min((code.co_firstlineno for code in codes if code.co_filename == file), default=None)
+    return file, _heading(file, cls.__name__, below)
+
+
+def callable_location(function: Any) -> tuple[str | None, int | None]:
+    """File and line of a function, lambda, method or callable object; (None, None) for built-ins."""
+    code = _code(getattr(function, "__func__", function))
+    if code is None:
+        code = _code(vars(type(function)).get("__call__"))
+    if code is None:
+        inner = getattr(function, "func", None)  # functools.partial
+        return (None, None) if inner is None else callable_location(inner)
+    return code.co_filename, code.co_firstlineno
+
+
+def _code(member: Any) -> CodeType | None:
+    for candidate in (member, getattr(member, "__func__", None), getattr(member, "fget", None)):
+        code = getattr(candidate, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+    return None
+
+
+def _heading(file: str | None, name: str, below: int | None) -> int | None:
+    """The line of `class name`: the nearest above `below`, else the first in the file; `below` if there is none."""
+    if file is None:
+        return below
+    lines = linecache.getlines(file)
+    heading = re.compile(rf"\s*class\s+{re.escape(name)}\b")
+    if below is not None:
+        for number in range(min(below, len(lines)), 0, -1):
+            if heading.match(lines[number - 1]):
+                return number
+        return below
+    return next((number for number, line in enumerate(lines, 1) if heading.match(line)), None)

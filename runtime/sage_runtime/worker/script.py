@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from importlib import import_module
-from importlib.machinery import FrozenImporter, SourceFileLoader
+from importlib.machinery import FrozenImporter, SourceFileLoader, SourcelessFileLoader
 from types import CodeType, ModuleType, TracebackType
 
 _MAIN = "__main__"
@@ -43,7 +43,7 @@ class Script:
         names = module.__dict__
         names["__builtins__"] = builtins
         names["__file__"] = self.path
-        names["__loader__"] = SourceFileLoader(_MAIN, self.path)
+        names["__loader__"] = self._loader()
         names["__spec__"] = None
         if sys.version_info < (3, 14):
             names["__annotations__"] = {}
@@ -53,16 +53,29 @@ class Script:
         return module
 
     def compile(self) -> CodeType:
-        """The script's code.
+        """The script's code, read from a `.pyc` as it is.
 
         Raises:
             OSError: the file can't be read.
             SyntaxError: with the message and the place that Python gives.
+            RuntimeError: the `.pyc` is another Python's, or none.
         """
+        loader = self._loader()
+        if isinstance(loader, SourcelessFileLoader):
+            try:
+                self.code = loader.get_code(_MAIN)
+            except (ImportError, EOFError) as error:
+                raise RuntimeError(f"{self.path} can't be run by this Python: {error}") from None
+            assert self.code is not None
+            return self.code
         with open(self.path, "rb") as file:
             source = file.read()
         self.code = compile_source(source, self.path)
         return self.code
+
+    def _loader(self) -> SourceFileLoader | SourcelessFileLoader:
+        kind = SourcelessFileLoader if self.path.endswith(".pyc") else SourceFileLoader
+        return kind(_MAIN, self.path)
 
     def cut(self, error: BaseException) -> TracebackType | None:
         """The traceback of an error from the script's own first frame on, None if it has not come that far."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sage_runtime.api.batches import IteratorBatch
+from sage_runtime.api.ready_made import IteratorBatch
 
 
 class JSONLBatch(IteratorBatch):

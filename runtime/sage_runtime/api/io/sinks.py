@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sage_runtime.api.config import get_output_file
 from sage_runtime.api.functions import SinkFunction
-from sage_runtime.api.paths import get_output_file
 
 _CYAN, _GREEN, _RESET = "\033[96m", "\033[92m", "\033[0m"
 
