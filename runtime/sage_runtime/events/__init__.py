@@ -27,6 +27,7 @@ from sage_runtime.events.latency import (
     SHORTEST,
     bucket_of,
     bucket_seconds,
+    latency_of,
 )
 from sage_runtime.events.messages import (
     COMMANDS,
@@ -141,6 +142,7 @@ __all__ = [
     "encode_command",
     "encode_stamped",
     "from_fields",
+    "latency_of",
     "replace",
     "stamped",
     "steady_clock",

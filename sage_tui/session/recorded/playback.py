@@ -18,10 +18,9 @@ from sage_tui.session.recorded.playhead import LinesSoFar, Playhead
 from sage_tui.session.recorded.replay_session import ReplaySession
 from sage_tui.session.reload.versions import FileChange
 from sage_tui.session.run import summary_of
-from sage_tui.state.replaying import ReplayView
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
-from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
+from sage_tui.state.views import Charts, ReplayView, RunSummary, RunView, SessionView
 
 TICK = 0.05
 """Seconds between two steps while it plays."""
