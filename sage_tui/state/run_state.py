@@ -55,7 +55,7 @@ VERSION = 1
 """The version of `RunState.to_json`, which journals carry."""
 
 CHANNELS = ("output", "log", "service_call", "failure", "notice", "record", "trace")
-"""The channels of a journal, each named after the type of its events."""
+"""The channels of a journal, each named after the type of the events that it holds."""
 
 MOST_NOTICES = 100
 MOST_ENDED = 64
