@@ -1,4 +1,11 @@
-"""The exit statuses of the command that aren't the script's own."""
+"""The exit statuses of the command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sage_runtime.events import RunFinished
 
 FAILED = 1
 """The script or a pipeline failed, a signal ended the run, or (with --fail-on-error) a record failed; or the dashboard
@@ -15,3 +22,10 @@ STDOUT_CLOSED = 141
 
 SIGNALLED = 128
 """Added to the number of another signal that ended us."""
+
+
+def of_run(finished: RunFinished | None) -> int:
+    """0 for a run that goes on, finished or was stopped; the script's own status where it failed with one; else 1."""
+    if finished is None or finished.status != "failed":
+        return 0
+    return finished.exit_code or FAILED

@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 from sage_tui import exit_codes
-from sage_tui.console.descriptors import DescriptorWriter
 from sage_tui.console.headless_runner import HeadlessRunner
-from sage_tui.console.json_lines import JsonLinesSink
-from sage_tui.console.plain import PlainSink
+from sage_tui.console.streams import DescriptorWriter, JsonLinesSink, PlainSink
 from sage_tui.session.protocol import SessionLike
 from sage_tui.state.views import RunView
 

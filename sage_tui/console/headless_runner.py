@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from sage_runtime.events import Event, RunFinished
 from sage_runtime.frozen import Frozen
 from sage_tui import exit_codes
-from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
+from sage_tui.console.streams import DescriptorWriter, OutputAbandonedError, OutputClosedError
 from sage_tui.session.protocol import Listener, SessionLike
 
 _HEEDED = (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)

@@ -12,8 +12,7 @@ from textual.timer import Timer
 
 from sage_runtime.events import replace
 from sage_tui.session.protocol import SessionLike
-from sage_tui.state.throttle import steady
-from sage_tui.state.views import SessionView
+from sage_tui.state.views import SessionView, steady
 
 INTERVAL = 0.1
 """Seconds between two frames at least."""

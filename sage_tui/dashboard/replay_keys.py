@@ -12,8 +12,7 @@ from sage_tui.state import format as fmt
 if TYPE_CHECKING:
     from sage_tui.dashboard.widgets.timeline import Timeline
     from sage_tui.session.protocol import SessionLike
-    from sage_tui.state.replaying import ReplayView
-    from sage_tui.state.views import SessionView
+    from sage_tui.state.views import ReplayView, SessionView
 
 SPEEDS = (1.0, 2.0, 5.0, 20.0)
 

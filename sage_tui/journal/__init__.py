@@ -6,10 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sage_tui.journal.archive import RecordingError, pack
     from sage_tui.journal.journal_reader import JournalReader
     from sage_tui.journal.lines import CHANNELS, Line, LineSource, line_count, lines_of
-    from sage_tui.journal.recording import Recording, is_recording, open_recording
+    from sage_tui.journal.recording import Recording, RecordingError, is_recording, open_recording, pack
     from sage_tui.journal.segments import JournalError
     from sage_tui.journal.writer import JournalWriter
 
@@ -30,8 +29,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "RecordingError": "archive",
-    "pack": "archive",
+    "RecordingError": "recording",
+    "pack": "recording",
     "CHANNELS": "lines",
     "Line": "lines",
     "LineSource": "lines",

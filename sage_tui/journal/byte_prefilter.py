@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from json import JSONDecoder
 
 from sage_runtime.events import Event, EventError, decode
-from sage_tui.journal.index import Block
-from sage_tui.journal.line_query import LONGEST, LineQuery
-from sage_tui.journal.lines import Line, lines_of
+from sage_tui.journal.lines import LONGEST, Line, LineQuery, lines_of
+from sage_tui.journal.segments import Block
 
 SIFTED = {"output": b',"text":"', "log": b',"message":"'}
 """The channels that can be sifted, each with what stands before a text. A quote within a text has a backslash before

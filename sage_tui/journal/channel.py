@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from sage_runtime.events import MAX_LINE_BYTES, Event, EventError, decode
-from sage_tui.journal.index import Block
 from sage_tui.journal.lines import Line, line_count, lines_of
+from sage_tui.journal.segments import Block
 
 if TYPE_CHECKING:
     from sage_tui.journal.byte_prefilter import BytePrefilter
-    from sage_tui.journal.line_query import LineQuery
+    from sage_tui.journal.lines import LineQuery
 
 CHUNK_BYTES = 128 * 1024
 CACHED_BLOCKS = 24

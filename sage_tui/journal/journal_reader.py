@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from sage_runtime.events import Event, EventError, decode
 from sage_runtime.frozen import Frozen
 from sage_tui.journal.channel import CHUNK_BYTES, ChannelLines, read_lines
-from sage_tui.journal.index import Block, SegmentIndex
 from sage_tui.journal.lines import CHANNELS, LineSource, line_count
-from sage_tui.journal.segments import JournalError, Segments, Snapshot, read_snapshot, segment_name
+from sage_tui.journal.segments import Block, JournalError, SegmentIndex, Segments, Snapshot, read_snapshot, segment_name
 from sage_tui.state.run_state import RunState, StateError
 
 CHECKED_BYTES = 32 * 1024 * 1024

@@ -1,14 +1,257 @@
-"""Opening what `sage-tui FILE` may be given to replay: a packed file, a session's folder, or the folder of one run."""
+"""Recordings that `sage-tui FILE` replays: a packed file, a session's folder, or the folder of one run.
+
+A packed file is a zip archive of a session's journals, read with limits and repaired where it is cut off. It holds
+`sage-tui.json` and `run-N.sagerun/NNNNNN.jsonl`, each compressed on its own, so a segment is unpacked when somebody
+looks at it. It holds nothing executable; names are matched, never joined to a path.
+"""
 
 from __future__ import annotations
 
+import os
+import struct
+import threading
+import zipfile
+import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from sage_tui.journal.archive import ArchiveSegments, RecordingError, read_archive
 from sage_tui.journal.journal_reader import JournalReader
-from sage_tui.journal.marker import is_live
-from sage_tui.journal.segments import RUN_NAME, SEGMENT_NAME, JournalError, SegmentFolder, Segments
+from sage_tui.journal.marker import MARKER, is_live
+from sage_tui.journal.segments import RUN_NAME, SEGMENT_NAME, JournalError, SegmentFolder, Segments, segment_name
+
+MAX_MEMBERS = 200_000
+MAX_SEGMENT_BYTES = 256 * 1024 * 1024
+"""A segment that would unpack to more is not read: ours stay far below."""
+CACHED_SEGMENTS = 4
+HEAD_BYTES = 1024 * 1024
+"""Who reads no more than the beginning of a segment has no more than that unpacked."""
+_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+_CHUNK = 256 * 1024
+
+
+class RecordingError(JournalError):
+    """A file or folder that is no recording, or of which nothing can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A segment in an archive: where its compressed bytes lie, how long it is, and its CRC-32."""
+
+    offset: int
+    packed: int
+    size: int
+    stored: bool
+    checksum: int
+
+
+@dataclass(slots=True)
+class Archive:
+    """The segments of an archive by run and number, and what was wrong with it."""
+
+    path: Path
+    members: dict[int, dict[int, Member]] = field(default_factory=dict)
+    damage: list[str] = field(default_factory=list)
+
+    def note(self, message: str) -> None:
+        """Add to `damage`."""
+        if message not in self.damage:
+            self.damage.append(message)
+
+    def add(self, name: str, member: Member) -> None:
+        """Note a member; names that are none of ours are left out, and so are segments that are too long."""
+        run, _, segment = name.partition("/")
+        run_found, segment_found = RUN_NAME.fullmatch(run), SEGMENT_NAME.fullmatch(segment)
+        if not run_found or not segment_found:
+            return
+        if member.size > MAX_SEGMENT_BYTES:
+            self.damage.append(f"{name} would be {member.size} bytes long: not read")
+            return
+        self.members.setdefault(int(run_found[1]), {}).setdefault(int(segment_found[1]), member)
+
+
+class ArchiveSegments:
+    """The segments of one run in an archive; the last few that were looked at stay unpacked in memory."""
+
+    def __init__(self, archive: Archive, run: int) -> None:
+        self.name = f"run-{run}.sagerun"
+        self._archive = archive
+        self._members = archive.members[run]
+        self._unpacked: OrderedDict[int, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def numbers(self) -> list[int]:
+        """The segments there are, ascending."""
+        return sorted(self._members)
+
+    def size(self, number: int) -> int:
+        """Bytes in a segment."""
+        member = self._members.get(number)
+        return member.size if member is not None else 0
+
+    def read(self, number: int, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on; fewer where the archive is damaged."""
+        with self._lock:
+            data = self._unpacked.get(number)
+            if data is None:
+                member = self._members.get(number)
+                if member is None:
+                    return b""
+                if offset == 0 and size <= HEAD_BYTES:
+                    return self._unpack(number, member, min(size, member.size))
+                data = self._unpacked[number] = self._unpack(number, member, member.size)
+                while len(self._unpacked) > CACHED_SEGMENTS:
+                    self._unpacked.popitem(last=False)
+            else:
+                self._unpacked.move_to_end(number)
+        return data[offset : offset + size]
+
+    def _unpack(self, number: int, member: Member, size: int) -> bytes:
+        """The first `size` bytes of a member, as far as they can be read."""
+        try:
+            with self._archive.path.open("rb") as file:
+                file.seek(member.offset)
+                data = file.read(min(size, member.packed)) if member.stored else _inflate(file, member, size)
+        except OSError as error:
+            self._archive.note(f"{self.name}/{segment_name(number)} can't be read: {error}")
+            return b""
+        if len(data) < size:
+            self._archive.note(
+                f"{self.name}/{segment_name(number)} is damaged: {len(data)} of {member.size} bytes can be read"
+            )
+        elif size == member.size and zlib.crc32(data) != member.checksum:
+            self._archive.note(f"{self.name}/{segment_name(number)} is damaged: it is not what was written")
+        return data
+
+
+def _inflate(file: BinaryIO, member: Member, size: int) -> bytes:
+    """What can be unpacked of a member, `size` bytes at most; never raises for damaged data."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    parts: list[bytes] = []
+    left, room = member.packed, size
+    while left > 0 and room > 0:
+        packed = file.read(min(_CHUNK, left))
+        if not packed:
+            break
+        left -= len(packed)
+        try:
+            while packed and room > 0:
+                part = unpacker.decompress(packed, room)
+                parts.append(part)
+                room -= len(part)
+                packed = unpacker.unconsumed_tail
+        except zlib.error:
+            break
+        if unpacker.eof:
+            break
+    return b"".join(parts)
+
+
+def read_archive(path: Path) -> Archive:
+    """The contents of an archive; of one that is cut off, what comes before.
+
+    Raises:
+        RecordingError: it is no archive of ours.
+        OSError: it can't be opened.
+    """
+    archive = Archive(path)
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            raise RecordingError(f"{path} is no recording")
+        try:
+            with zipfile.ZipFile(file) as packed:
+                entries = packed.infolist()
+                if len(entries) > MAX_MEMBERS:
+                    raise RecordingError(f"{path} has {len(entries)} members: too many for a recording")
+                for info in entries:
+                    _add_entry(archive, file, info)
+                if _packed_bytes(archive) > os.fstat(file.fileno()).st_size:
+                    raise zipfile.BadZipFile("its members lie upon one another")
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error, ValueError) as error:
+            archive.members.clear()
+            archive.damage.append(f"{path.name} is damaged or incomplete ({error}): what could be found is shown")
+            _salvage(archive, file)
+    if not archive.members:
+        raise RecordingError(f"{path} holds no run" + "".join(f"; {text}" for text in archive.damage))
+    return archive
+
+
+def _packed_bytes(archive: Archive) -> int:
+    return sum(member.packed for segments in archive.members.values() for member in segments.values())
+
+
+def _add_entry(archive: Archive, file: BinaryIO, info: zipfile.ZipInfo) -> None:
+    if info.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED) or info.flag_bits & 1:
+        return
+    file.seek(info.header_offset)
+    head = file.read(_LOCAL_HEADER.size)
+    if len(head) < _LOCAL_HEADER.size or head[:4] != b"PK\x03\x04":
+        raise zipfile.BadZipFile(f"{info.filename} has no header")
+    name_length, extra_length = _LOCAL_HEADER.unpack(head)[-2:]
+    offset = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+    stored = info.compress_type == zipfile.ZIP_STORED
+    archive.add(info.filename, Member(offset, info.compress_size, info.file_size, stored, info.CRC))
+
+
+def _salvage(archive: Archive, file: BinaryIO) -> None:
+    """Find the members from the headers that stand before each, up to where the file is cut off."""
+    at = 0
+    for _ in range(MAX_MEMBERS):
+        file.seek(at)
+        head = file.read(_LOCAL_HEADER.size)
+        if len(head) < _LOCAL_HEADER.size or head[:4] != b"PK\x03\x04":
+            return
+        _, _, flags, method, _, _, checksum, packed, size, name_length, extra_length = _LOCAL_HEADER.unpack(head)
+        name = file.read(name_length).decode("ascii", "replace")
+        start = at + _LOCAL_HEADER.size + name_length + extra_length
+        if method not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED) or flags & 9:
+            return
+        archive.add(name, Member(start, packed, size, method == zipfile.ZIP_STORED, checksum))
+        at = start + packed
+
+
+def pack(session_folder: Path, file: Path) -> None:
+    """Write a session's journals into one compressed file, replacing `file` only when all of it is written.
+
+    Raises:
+        OSError: the file can't be written.
+        RecordingError: the folder holds no run.
+    """
+    runs = sorted(int(found[1]) for path in session_folder.iterdir() if (found := RUN_NAME.fullmatch(path.name)))
+    if not runs:
+        raise RecordingError(f"{session_folder} holds no run")
+    part = file.with_name(f".sage-tui-{os.getpid()}.part")
+    fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "w+b") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+            marker = session_folder / MARKER
+            if marker.is_file() and not marker.is_symlink():
+                packed.writestr(_entry(MARKER), marker.read_bytes())
+            for run in runs:
+                _pack_run(packed, session_folder / f"run-{run}.sagerun")
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _pack_run(packed: zipfile.ZipFile, folder: Path) -> None:
+    segments = SegmentFolder(folder)
+    for number in segments.numbers():
+        size, at = segments.size(number), 0
+        with packed.open(_entry(f"{folder.name}/{segment_name(number)}"), "w") as out:
+            while at < size and (data := segments.read(number, at, min(_CHUNK, size - at))):
+                out.write(data)
+                at += len(data)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o600 << 16
+    return entry
 
 
 class Recording:

@@ -9,9 +9,8 @@ from typing import Any
 
 from sage_runtime.events import Event
 from sage_tui.journal.channel import ChannelLines
-from sage_tui.journal.index import Block, SegmentIndex
 from sage_tui.journal.lines import CHANNELS, LineSource, line_count
-from sage_tui.journal.segments import SegmentFile, SegmentMemory, encode_snapshot
+from sage_tui.journal.segments import Block, SegmentFile, SegmentIndex, SegmentMemory, encode_snapshot
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 MEMORY_SEGMENT_BYTES = 1024 * 1024

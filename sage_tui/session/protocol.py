@@ -74,7 +74,7 @@ class SessionLike(Protocol):
         ...
 
     def exit_status(self) -> int:
-        """The exit status that the command owes for the current run (0 while it runs); see DESIGN.md section 4."""
+        """The exit status that the command owes for the current run (0 while it runs)."""
         ...
 
     def close(self) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 import selectors
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sage_runtime.events import (
     MAX_LINE_BYTES,
+    MAX_TEXT,
     Ack,
     Event,
     EventError,
@@ -21,12 +25,95 @@ from sage_runtime.events import (
     Output,
     Start,
 )
-from sage_tui.session.process.exit_watch import watch_exit
-from sage_tui.session.process.raw_output import RawOutput
-from sage_tui.session.process.spawn import EVENT_PIPE_BYTES, RAW_PIPE_BYTES
-from sage_tui.session.process.worker_process import WorkerProcess
+from sage_tui.session.process.bootstrap import EVENT_PIPE_BYTES, RAW_PIPE_BYTES
+from sage_tui.session.process.worker_process import WorkerProcess, watch_exit
 from sage_tui.session.run import Run
 from sage_tui.session.run_finalizer import Ending, first_crash, read_faults
+
+UNFINISHED_AFTER = 0.05
+"""Seconds after which an unfinished line is sent."""
+
+
+_RETURN = re.compile(r"\r(?!\n)")
+"""Where a line goes back to be overwritten: a progress bar."""
+
+
+class RawOutput:
+    """Turns the bytes of one descriptor into output texts without losing one. The reader's thread uses it.
+
+    Whole lines are sent at once, several in one event, and so is each state of a line that is overwritten; a line that
+    isn't finished after `UNFINISHED_AFTER` is sent as it is, never in the middle of a UTF-8 sequence. Bytes that aren't
+    UTF-8 become lone surrogates, as everywhere.
+    """
+
+    def __init__(
+        self, stream: str, emit: Callable[[Output], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._emit = emit
+        self._clock = clock
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._rest = ""
+        self._since = 0.0
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they were read."""
+        text = self._rest + self._decoder.decode(data)
+        cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1  # a last \r may be half of a \r\n
+        if len(text) - cut > MAX_TEXT:
+            cut = len(text)
+        if cut or not self._rest:
+            self._since = self._clock()
+        self._send(text[:cut])
+        self._rest = text[cut:]
+
+    def wait(self) -> float | None:
+        """Seconds until an unfinished line is due; None if there is none."""
+        if not self._rest:
+            return None
+        return max(0.0, self._since + UNFINISHED_AFTER - self._clock())
+
+    def flush_due(self) -> None:
+        """Send the unfinished line if it has waited long enough."""
+        if self._rest and self._clock() >= self._since + UNFINISHED_AFTER:
+            self.flush()
+
+    def flush(self, *, final: bool = False) -> None:
+        """Send the unfinished line now; `final`: also bytes that should have become a character."""
+        if final:
+            self._rest += self._decoder.decode(b"", final=True)
+        text, self._rest = self._rest, ""
+        self._send(text)
+
+    def _send(self, text: str) -> None:
+        start = 0
+        for found in _RETURN.finditer(text):
+            self._send_block(text[start : found.start()], "\r")
+            start = found.end()
+        if text.endswith("\n"):
+            self._send_block(text[start:-1], "\n")
+        elif start < len(text):
+            self._send_block(text[start:], "")
+
+    def _send_block(self, text: str, end: str) -> None:
+        """Send lines of which the last one ends in `end`; as many in one event as fit."""
+        start = 0
+        while start < len(text) and (end != "\n" or len(text) - start > MAX_TEXT):
+            stop = text.rfind("\n", start, start + MAX_TEXT + 1)
+            if stop < 0:
+                if len(text) - start <= MAX_TEXT:
+                    break
+                self._output(text[start : start + MAX_TEXT], "")
+                start += MAX_TEXT
+            else:
+                self._output(text[start:stop], "\n")
+                start = stop + 1
+        if start < len(text) or end:
+            self._output(text[start:], end)
+
+    def _output(self, text: str, end: str) -> None:
+        self._emit(Output(stream=self._stream, text=text, end=end))
+
 
 CHUNK = 256 * 1024
 LAST_BYTES = 2 * max(EVENT_PIPE_BYTES, RAW_PIPE_BYTES)
@@ -226,7 +313,7 @@ class WorkerReader:
             if isinstance(message, Flush):
                 self._worker.send(Ack(message.id))
             elif not isinstance(message, Event):
-                self._run_.words.hear(message)
+                self._run_.finalizer.hear(message)
                 self._on_message(message)
 
     def _note_garbage(self, what: str) -> None:
@@ -241,8 +328,8 @@ class WorkerReader:
     def _reap(self) -> Ending:
         run = self._run_
         if self._abandoned:
-            return run.words.judge(None, stopped=run.stopped, signals=run.signals)
-        return run.words.judge(self._worker.reap(), stopped=run.stopped, signals=run.signals)
+            return run.finalizer.judge(None, stopped=run.stopped, signals=run.signals)
+        return run.finalizer.judge(self._worker.reap(), stopped=run.stopped, signals=run.signals)
 
 
 def _drain(fd: int) -> None:

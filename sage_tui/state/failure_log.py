@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
-from sage_runtime.events import Failure, LeftOut, from_fields, replace
-from sage_tui.state.sanitize import total, whole
+from sage_runtime.events import Failure, LeftOut, replace
+from sage_tui.state.snapshot import Kept, many, plain_values, record, value, whole
 from sage_tui.state.views import FailureGroup
 
 MOST_GROUPS = 500
@@ -20,15 +20,20 @@ FIRST_KEPT, LAST_KEPT = 3, 7
 MESSAGE_LENGTH = 2_000
 
 
-class FailureLog:
+def _by_group(groups: Iterable[FailureGroup]) -> dict[str, FailureGroup]:
+    return {group.group: group for group in groups}
+
+
+class FailureLog(Kept):
     """The groups in the order of their first failure; `total` counts all failures, those left out included."""
 
     __slots__ = ("_view", "groups", "total")
+    KEPT = (value("total", whole), value("groups", many(record(FailureGroup), _by_group), write=plain_values))
 
     def __init__(self) -> None:
         self.groups: dict[str, FailureGroup] = {}
         self.total = 0
-        self._view: tuple[FailureGroup, ...] | None = ()
+        self._view: tuple[FailureGroup, ...] | None = None
 
     def add(self, failure: Failure, position: int) -> None:
         """Count a failure that is entry `position` of the journal's failure channel."""
@@ -58,13 +63,12 @@ class FailureLog:
     def leave_out(self, event: LeftOut) -> FailureGroup | None:
         """Count failures that were not sent; returns the group that they belong to, if that is known."""
         self._view = None
-        count = total(event.count)
-        self.total += count
+        self.total += event.count
         group = self.groups.get(event.group) if event.group is not None else None
         if group is None:
-            self._add_other(event.t, count, None)
+            self._add_other(event.t, event.count, None)
             return None
-        group = replace(group, count=group.count + count, last_t=event.t)
+        group = replace(group, count=group.count + event.count, last_t=event.t)
         self.groups[group.group] = group
         return group
 
@@ -84,21 +88,6 @@ class FailureLog:
             other = self.groups.get(OTHER)
             self._view = (*named, other) if other is not None else tuple(named)
         return self._view
-
-    def to_json(self) -> dict[str, Any]:
-        """The log as plain data."""
-        return {"total": self.total, "groups": [group.__getstate__() for group in self.groups.values()]}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> FailureLog:
-        """The log that `to_json` described."""
-        log = cls()
-        log.total = whole(data["total"])
-        for part in data["groups"]:
-            group = from_fields(FailureGroup, part)
-            log.groups[group.group] = group
-        log._view = None
-        return log
 
 
 def _with(positions: tuple[int, ...], position: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import Any
 
@@ -33,12 +33,23 @@ from sage_runtime.events import (
 from sage_runtime.events.kinds import SOURCE_KINDS
 from sage_tui.state.bottleneck import bottleneck
 from sage_tui.state.failure_log import FailureLog
-from sage_tui.state.operator_state import ENDED
-from sage_tui.state.pipeline_state import PipelineState
-from sage_tui.state.run_clock import RunClock
-from sage_tui.state.sanitize import event_from_json, event_to_json, finite, seconds, text, total, whole
-from sage_tui.state.series import Past, Span
-from sage_tui.state.slowest import Slowest
+from sage_tui.state.pipeline_state import ENDED, PipelineState
+from sage_tui.state.rates import RunClock
+from sage_tui.state.series import Past, Slowest, Span
+from sage_tui.state.snapshot import (
+    Kept,
+    counts,
+    event,
+    finite,
+    many,
+    optional,
+    part,
+    plain_values,
+    recent,
+    text,
+    value,
+    whole,
+)
 from sage_tui.state.views import Bottleneck, Charts, PipelineView, RunView
 
 VERSION = 1
@@ -47,6 +58,8 @@ VERSION = 1
 MOST_NOTICES = 100
 MOST_ENDED = 64
 """Pipelines that have ended are kept up to this number, the latest."""
+MOST_EVICTED = 256
+"""Names of ended pipelines that are forgotten but for their totals."""
 MOST_PIPELINES = 2_000
 MOST_PROMPT = 1_000
 PHASES = frozenset({"starting", "running", "paused", "stopping"})
@@ -56,12 +69,46 @@ class StateError(ValueError):
     """A snapshot that is none, or of another version."""
 
 
-class RunState:
+def _read_pipeline(data: Any) -> PipelineState:
+    return PipelineState("", 0.0, 0.0).restore(data)
+
+
+def _by_id(pipelines: Iterable[PipelineState]) -> dict[str, PipelineState]:
+    return {pipeline.id: pipeline for pipeline in pipelines}
+
+
+class RunState(Kept):
     """A run, folded from its events: counts and journal positions, in bounded memory, however long it runs.
 
     The same events give an equal state, live or replayed: nothing but the events goes in. Events may come in any
     order, of unknown things, after the end. One thread folds and takes views, or several under one lock.
     """
+
+    KEPT = (
+        value("run", whole),
+        value("seq", whole),
+        part("clock"),
+        value("phase", text),
+        value("started", optional(event(RunStarted))),
+        value("first_t", finite),
+        value("last_t", finite),
+        value("begin", finite),
+        value("finished", optional(event(RunFinished))),
+        value("pipelines", many(_read_pipeline, _by_id), write=plain_values),
+        value("evicted", many(text, recent(MOST_EVICTED))),
+        value("before", counts),
+        part("failures"),
+        value("faults", whole),
+        value("notices", many(event(Notice), recent(MOST_NOTICES))),
+        value("lines", counts),
+        value("left_out", lambda data: Counter(counts(data))),
+        value("unknown_events", whole),
+        value("prompt", optional(text)),
+        value("prompts", whole),
+        part("past"),
+        value("_second", whole, key="second"),
+        part("slowest", later=True),
+    )
 
     def __init__(self, run: int) -> None:
         self.run = run
@@ -74,7 +121,7 @@ class RunState:
         self.begin = 0.0
         self.finished: RunFinished | None = None
         self.pipelines: dict[str, PipelineState] = {}
-        self.evicted: deque[str] = deque(maxlen=256)
+        self.evicted: deque[str] = deque(maxlen=MOST_EVICTED)
         self.before = {"pipelines": 0, "records_failed": 0, "service_errors": 0}
         self.failures = FailureLog()
         self.faults = 0
@@ -96,9 +143,7 @@ class RunState:
     def apply(self, event: Event) -> None:
         """Take one event in; never raises on an event that `decode` let through."""
         if self.seq < 0 and self.clock.origin is None:
-            self.first_t = self.last_t = event.t if math.isfinite(event.t) else 0.0
-        if not math.isfinite(event.t):
-            event = replace(event, t=self.last_t)
+            self.first_t = event.t
         self.last_t = event.t
         self.seq = event.seq
         self._changed = True
@@ -182,12 +227,11 @@ class RunState:
         self._blame(event.kind, event.pipeline, event.source, 1, time)
 
     def _left_out(self, event: LeftOut, time: float) -> None:
-        count = total(event.count)
-        self.left_out[event.what] += count
+        self.left_out[event.what] += event.count
         if event.what == "failure":
             group = self.failures.leave_out(event)
             if group is not None:
-                self._blame(group.kind, group.pipeline, group.source, count, time)
+                self._blame(group.kind, group.pipeline, group.source, event.count, time)
 
     def _blame(self, kind: str, pipeline_id: str | None, source: str | None, count: int, time: float) -> None:
         self.past.failed.add(time, time, count)
@@ -213,7 +257,7 @@ class RunState:
             pipeline.finish(event)
 
     def _run_finished(self, event: RunFinished, time: float) -> None:
-        self.finished = replace(event, duration=seconds(event.duration))
+        self.finished = event
         self.phase = event.status if event.status in ENDED else "failed"
         self.prompt = None
         for pipeline in self.pipelines.values():
@@ -310,8 +354,8 @@ class RunState:
             until = math.inf if pipeline.ended else time
             service = pipeline.services.get(name)
             if method:
-                ages = None if service is None else service.ages.get(method)
-                return None if ages is None else ages.charts(until)
+                called = None if service is None else service.methods.get(method)
+                return None if called is None else called.ages.charts(until)
             part = pipeline.operators.get(name) or service
             if part is not None:
                 return part.past.charts(span, until)
@@ -325,33 +369,8 @@ class RunState:
     __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> dict[str, Any]:
-        """The whole state as plain data: what a journal's segment begins with."""
-        return {
-            "version": VERSION,
-            "run": self.run,
-            "seq": self.seq,
-            "clock": self.clock.to_json(),
-            "phase": self.phase,
-            "started": None if self.started is None else event_to_json(self.started),
-            "first_t": self.first_t,
-            "last_t": self.last_t,
-            "begin": self.begin,
-            "finished": None if self.finished is None else event_to_json(self.finished),
-            "pipelines": [pipeline.to_json() for pipeline in self.pipelines.values()],
-            "evicted": list(self.evicted),
-            "before": dict(self.before),
-            "failures": self.failures.to_json(),
-            "faults": self.faults,
-            "notices": [event_to_json(notice) for notice in self.notices],
-            "lines": dict(self.lines),
-            "left_out": dict(self.left_out),
-            "unknown_events": self.unknown_events,
-            "prompt": self.prompt,
-            "prompts": self.prompts,
-            "past": self.past.to_json(),
-            "second": self._second,
-            "slowest": self.slowest.to_json(),
-        }
+        """The whole state as JSON values: what a journal's segment begins with."""
+        return {"version": VERSION, **super().to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunState:
@@ -361,39 +380,21 @@ class RunState:
             StateError: the data are no such description.
         """
         try:
-            return cls._restored(data)
+            version = data["version"]
+            if version == VERSION:
+                return cls(0).restore(data)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise StateError(f"not a snapshot of a run: {type(error).__name__}: {error}") from error
+        raise StateError(f"a snapshot of version {version}, this is version {VERSION}")
 
-    @classmethod
-    def _restored(cls, data: Mapping[str, Any]) -> RunState:
-        if data["version"] != VERSION:
-            raise StateError(f"a snapshot of version {data['version']}, this is version {VERSION}")
-        state = cls(whole(data["run"]))
-        state.seq, state.phase, state.begin = whole(data["seq"]), text(data["phase"]), finite(data["begin"])
-        state.first_t, state.last_t = finite(data["first_t"]), finite(data["last_t"])
-        state.clock = RunClock.from_json(data["clock"])
-        if data["started"] is not None:
-            state.started = event_from_json(data["started"], RunStarted)
-        if data["finished"] is not None:
-            state.finished = event_from_json(data["finished"], RunFinished)
-        for part in data["pipelines"]:
-            pipeline = PipelineState.from_json(part)
-            state.pipelines[pipeline.id] = pipeline
-        state.evicted.extend(map(text, data["evicted"]))
-        state.before = {name: whole(data["before"][name]) for name in state.before}
-        state.failures = FailureLog.from_json(data["failures"])
-        state.faults = whole(data["faults"])
-        state.notices.extend(event_from_json(notice, Notice) for notice in data["notices"])
-        state._noticed = tuple(state.notices)
-        state.lines |= {text(channel): whole(count) for channel, count in data["lines"].items()}
-        state.left_out.update({text(what): whole(count) for what, count in data["left_out"].items()})
-        state.unknown_events, state.prompts = whole(data["unknown_events"]), whole(data["prompts"])
-        state.prompt = None if data["prompt"] is None else text(data["prompt"])
-        state.past, state._second = Past.from_json(data["past"]), whole(data["second"])
-        if "slowest" in data:  # recordings made before it was noted
-            state.slowest = Slowest.from_json(data["slowest"])
-        return state
+    def restore(self, data: Any) -> RunState:
+        """Become the state that `to_json` described, but for its version."""
+        before, lines = self.before, self.lines
+        super().restore(data)
+        self.before = {name: self.before[name] for name in before}
+        self.lines = lines | self.lines
+        self._noticed = tuple(self.notices)
+        return self
 
 
 def _same(new: tuple[PipelineView, ...], old: tuple[PipelineView, ...]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sage_runtime.events import Latency
 from sage_tui.state.quantiles import latency_from_json, latency_to_json, since
 from sage_tui.state.rates import LATE
-from sage_tui.state.sanitize import finite, whole
+from sage_tui.state.snapshot import Kept, finite, group, part, several, text, value, whole
 from sage_tui.state.views import NO_CHART, Chart, Charts
 
 BEHIND = 0.3
@@ -42,13 +42,15 @@ class Spacing:
         """The time up to which bins may be asked for at `now` (infinity: all is known)."""
         return now - max(0.0, LATE * self.interval - BEHIND)
 
-    @classmethod
-    def from_json(cls, data: Any) -> Spacing:
-        """The spacing of an `interval` that was kept."""
-        return cls(max(0.0, finite(data)))
+
+def _numbers(data: Any) -> array[float]:
+    values = array("d", data)
+    if not math.isfinite(sum(values)):
+        raise ValueError("a bin holds no number")
+    return values
 
 
-class Series:
+class Series(Kept):
     """What happened in each of at most `size` equal bins of time, in fixed memory.
 
     A rolling series keeps the newest bins. Any other keeps all of the run: when it is full, neighbours merge and the
@@ -58,6 +60,12 @@ class Series:
     """
 
     __slots__ = ("first", "kind", "level", "rolling", "size", "step", "until", "values")
+    KEPT = (
+        value("first", whole),
+        value("step", finite),
+        value("values", _numbers),
+        several("stands", value("level", finite), value("until", finite), later=True),
+    )
 
     def __init__(self, size: int, step: float, kind: Kind, *, rolling: bool) -> None:
         self.size = size
@@ -126,9 +134,9 @@ class Series:
 
     def _halve(self) -> None:
         merged: dict[int, float] = {}
-        for i, value in enumerate(self.values, self.first):
+        for i, new in enumerate(self.values, self.first):
             old = merged.get(i // 2, 0.0)
-            merged[i // 2] = old + value if self.kind in ("sum", "mean") else max(old, value)
+            merged[i // 2] = old + new if self.kind in ("sum", "mean") else max(old, new)
         self.first = self.first // 2
         self.values = array("d", merged.values())
         self.step *= 2
@@ -164,23 +172,21 @@ class Series:
         value = self.values[bin_ - self.first]
         return value / so_far if self.kind in ("sum", "mean") else value
 
-    def to_json(self) -> dict[str, Any]:
-        """The series as plain data."""
-        return {"first": self.first, "step": self.step, "values": list(self.values), "stands": [self.level, self.until]}
-
-    def restore(self, data: dict[str, Any]) -> None:
+    def restore(self, data: Any) -> Series:
         """Become the series that `to_json` described."""
-        self.first, self.step = whole(data["first"]), finite(data["step"])
-        self.values = array("d", data["values"])
-        self.level, self.until = map(finite, data.get("stands", (0.0, 1e12)))  # not kept by earlier versions
-        if self.step <= 0 or len(self.values) > self.size or not math.isfinite(sum(self.values)):
+        self.until = 1e12  # earlier versions kept no level
+        super().restore(data)
+        if self.step <= 0 or len(self.values) > self.size:
             raise ValueError("no series")
+        return self
 
 
-class Track:
+class Track(Kept):
     """One quantity over the last minute, the last five minutes and the whole run."""
 
     __slots__ = ("five_minutes", "minute", "whole")
+    KEPT = (part("minute"), part("five_minutes"), part("whole"))
+    POSITIONAL = True
 
     def __init__(self, kind: Kind) -> None:
         self.minute = Series(60, 1.0, kind, rolling=True)
@@ -199,33 +205,38 @@ class Track:
         self.five_minutes.note(time, value)
         self.whole.note(time, value)
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """The track as plain data."""
-        return [self.minute.to_json(), self.five_minutes.to_json(), self.whole.to_json()]
 
-    @classmethod
-    def from_json(cls, kind: Kind, data: list[dict[str, Any]]) -> Track:
-        """The track that `to_json` described."""
-        track = cls(kind)
-        for series, part in zip((track.minute, track.five_minutes, track.whole), data, strict=True):
-            series.restore(part)
-        return track
+_TIMED = (
+    value("_second", whole, key="second"),
+    value("_base", latency_from_json, key="base", write=latency_to_json),
+)
+"""When durations were last taken in, and their distribution then."""
 
 
-class Past:
+class Past(Kept):
     """What charts show of an operator, a service or a run: rate, queue, 95th percentile and failures over time.
 
     `shares` are those of an operator's time in the last minute: busy, waiting, blocked.
     """
 
     __slots__ = ("_base", "_failed", "_second", "failed", "p95", "queue", "rate", "shares", "spacing")
+    KEPT = (
+        part("rate"),
+        part("queue"),
+        part("p95"),
+        *_TIMED,
+        several("failed", value("_failed", whole), part("failed.whole"), later=True),
+        several("failed_lately", part("failed.minute"), part("failed.five_minutes"), later=True),
+        value("shares", group(*[lambda data: _shares().restore(data)] * 3), later=True),
+        value("spacing.interval", finite, key="interval", later=True),
+    )
 
     def __init__(self) -> None:
         self.rate = Track("sum")
         self.queue = Track("gauge")
         self.p95 = Track("peak")
         self.failed = Track("sum")
-        self.shares = tuple(Series(60, 1.0, "mean", rolling=True) for _ in range(3))
+        self.shares = (_shares(), _shares(), _shares())
         self.spacing = Spacing()
         self._failed = 0
         self._second = 0
@@ -274,44 +285,22 @@ class Past:
             return Charts(rate, queue, p95, errors, busy, waiting, blocked)
         return Charts(rate, queue, p95, errors)
 
-    def to_json(self) -> dict[str, Any]:
-        """The past as plain data."""
-        return {
-            "rate": self.rate.to_json(),
-            "queue": self.queue.to_json(),
-            "p95": self.p95.to_json(),
-            "second": self._second,
-            "base": latency_to_json(self._base),
-            "failed": [self._failed, self.failed.whole.to_json()],
-            "failed_lately": [self.failed.minute.to_json(), self.failed.five_minutes.to_json()],
-            "shares": [series.to_json() for series in self.shares],
-            "interval": self.spacing.interval,
-        }
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Past:
-        """The past that `to_json` described."""
-        past = cls()
-        past.rate = Track.from_json("sum", data["rate"])
-        past.queue = Track.from_json("gauge", data["queue"])
-        past.p95 = Track.from_json("peak", data["p95"])
-        past._second, past._base = whole(data["second"]), latency_from_json(data["base"])
-        if "failed" in data:  # recordings made before they were noted
-            past._failed = whole(data["failed"][0])
-            past.failed.whole.restore(data["failed"][1])
-            for series, part in zip(past.shares, data["shares"], strict=True):
-                series.restore(part)
-        lately = data.get("failed_lately", ())
-        for series, part in zip((past.failed.minute, past.failed.five_minutes), lately, strict=False):
-            series.restore(part)
-        past.spacing = Spacing.from_json(data.get("interval", 0.0))
-        return past
+def _shares() -> Series:
+    return Series(60, 1.0, "mean", rolling=True)
 
 
-class Ages:
+class Ages(Kept):
     """What a method of a service was like at each age of the run: calls, 95th percentile and failures."""
 
     __slots__ = ("_base", "_failed", "_second", "failed", "p95", "rate", "spacing")
+    KEPT = (
+        part("rate"),
+        part("p95"),
+        several("failed", value("_failed", whole), part("failed")),
+        *_TIMED,
+        value("spacing.interval", finite, key="interval", later=True),
+    )
 
     def __init__(self) -> None:
         self.rate = Series(120, 1.0, "sum", rolling=False)
@@ -337,28 +326,35 @@ class Ages:
         now = self.spacing.known(now)
         return Charts(_chart(self.rate, now), NO_CHART, _chart(self.p95, now), errors=_chart(self.failed, now))
 
-    def to_json(self) -> dict[str, Any]:
-        """The past as plain data."""
-        return {
-            "rate": self.rate.to_json(),
-            "p95": self.p95.to_json(),
-            "failed": [self._failed, self.failed.to_json()],
-            "second": self._second,
-            "base": latency_to_json(self._base),
-            "interval": self.spacing.interval,
-        }
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Ages:
-        """The past that `to_json` described."""
-        ages = cls()
-        ages.rate.restore(data["rate"])
-        ages.p95.restore(data["p95"])
-        ages._failed = whole(data["failed"][0])
-        ages.failed.restore(data["failed"][1])
-        ages._second, ages._base = whole(data["second"]), latency_from_json(data["base"])
-        ages.spacing = Spacing.from_json(data.get("interval", 0.0))
-        return ages
+class Slowest(Kept):
+    """The operator with the highest 95th percentile of the last second in which any was known."""
+
+    __slots__ = ("_before", "_now")
+    KEPT = (value("_before", group(whole, finite, text)), value("_now", group(whole, finite, text)))
+    POSITIONAL = True
+
+    def __init__(self) -> None:
+        self._now: tuple[int, float, str] = (0, 0.0, "")
+        self._before = self._now
+
+    def note(self, time: float, key: str, p95: float) -> None:
+        """Take in what was timed at an operator in the second before the run's time `time`."""
+        second = int(time)
+        if p95 <= 0:
+            return
+        if second > self._now[0]:
+            self._before, self._now = self._now, (second, p95, key)
+        elif p95 > self._now[1]:
+            self._now = (self._now[0], p95, key)
+
+    def name(self, time: float) -> str | None:
+        """The slowest operator at the run's time `time` (infinity: at the end); None if none was ever timed.
+
+        In a second that is not over yet not all operators have been heard from.
+        """
+        _, _, key = self._now if time >= self._now[0] + 1 or not self._before[2] else self._before
+        return key or None
 
 
 def _chart(series: Series, now: float) -> Chart:

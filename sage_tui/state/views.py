@@ -6,11 +6,10 @@ An unchanged part keeps its identity from one view to the next, so a widget may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from sage_runtime.events import EdgeInfo, Latency, Notice, ReloadFailed, ReplicaStats
+from sage_runtime.events import EdgeInfo, Latency, Notice, ReloadFailed, ReplicaStats, replace
 from sage_runtime.frozen import Frozen
-from sage_tui.state.replaying import ReplayView
 
 NO_LATENCY = Latency()
 """The distribution of nothing."""
@@ -240,6 +239,28 @@ class Charts(Frozen):
     slowest: str | None = None
 
 
+class ReplayView(Frozen):
+    """A recording that can be moved through. Times are Unix seconds.
+
+    `begin` and `end` are those of the run, `moment` is what is shown: the run as it was then. `runs` are the numbers of
+    the runs that can be chosen. `epoch` grows with every step back or to another run: what was read before is no
+    longer past. `marks` are the times of failures, `damage` says in sentences what could not be read.
+    """
+
+    begin: float
+    end: float
+    moment: float
+    playing: bool = False
+    speed: float = 1.0
+    runs: tuple[int, ...] = ()
+    epoch: int = 0
+    marks: tuple[float, ...] = ()
+    damage: tuple[str, ...] = ()
+    skips: int = 0
+    skipped: float = 0.0
+    """How often time in which nothing happened was left out in playing, and how many seconds the last time."""
+
+
 class SessionView(Frozen):
     """What the dashboard shows of a session: the current run and what surrounds it.
 
@@ -261,3 +282,59 @@ class SessionView(Frozen):
     reloading: bool
     replay: ReplayView | None = None
     held: bool = False
+
+
+def method_key(service: str, method: str) -> str:
+    """The key of a method's past, as `SessionWithHistory.charts` takes it; `service` is the key of its service."""
+    return f"{service}\0{method}"
+
+
+# --- figures that stand still long enough to be read ----------------------------------------------------------------
+
+
+def steady(new: SessionView, shown: SessionView) -> SessionView:
+    """The new view with the figures of the one on the screen, unless more than figures of a running pipeline changed.
+
+    Lines, failures, notices, states and the clock's seconds are always the new ones. Where all of that is as it was,
+    it is the very view that is on the screen.
+    """
+    run, old = new.current, shown.current
+    if new.shown is not run or shown.shown is not old or run.run != old.run or len(new.runs) != len(shown.runs):
+        return new
+    if new.replay is not None or run.phase != "running" or old.phase != "running" or not _alike(run, old):
+        return new
+    held = replace(
+        run,
+        seq=old.seq,
+        elapsed=old.elapsed if int(run.elapsed) == int(old.elapsed) else run.elapsed,
+        in_flight=old.in_flight,
+        pipelines=old.pipelines,
+        rate=old.rate,
+        history=old.history,
+        bottleneck=old.bottleneck,
+    )
+    if held == old:
+        held = old
+    view = replace(new, current=held, shown=held, runs=shown.runs)
+    return shown if view == shown else view
+
+
+def _alike(run: RunView, old: RunView) -> bool:
+    """Whether the same parts are in the same states."""
+    return len(run.pipelines) == len(old.pipelines) and all(
+        pipeline is before or _same_parts(pipeline, before)
+        for pipeline, before in zip(run.pipelines, old.pipelines, strict=True)
+    )
+
+
+def _same_parts(pipeline: PipelineView, before: PipelineView) -> bool:
+    if pipeline.status != before.status or pipeline.edges is not before.edges:
+        return False
+    return list(_parts(pipeline)) == list(_parts(before))
+
+
+def _parts(pipeline: PipelineView) -> Iterator[tuple[str, str | int, tuple[str, ...]]]:
+    for operator in pipeline.operators:
+        yield operator.id, operator.state, operator.services
+    for service in pipeline.services:
+        yield service.name, len(service.methods), service.services

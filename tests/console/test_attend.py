@@ -12,8 +12,8 @@ from support.sessions import PlayedSession
 from support.streams import Pipe
 
 from sage_runtime.events import Event, Output, RunFinished, RunStarted
-from sage_tui.console.descriptors import DescriptorWriter
 from sage_tui.console.headless_runner import HeadlessRunner
+from sage_tui.console.streams import DescriptorWriter
 
 FINISHED = RunFinished(status="finished", exit_code=0)
 STOPPED = RunFinished(status="stopped")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support.waiting import SOON
 
-from sage_tui.console.descriptors import DescriptorWriter, OutputAbandonedError, OutputClosedError
+from sage_tui.console.streams import DescriptorWriter, OutputAbandonedError, OutputClosedError
 
 Pipe = tuple[int, int]
 

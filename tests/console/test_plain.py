@@ -6,9 +6,7 @@ import pytest
 from support.streams import Pipe
 
 from sage_runtime.events import Event, Log, Notice, Output, ReloadFailed, RunStarted, encode
-from sage_tui.console.descriptors import DescriptorWriter, OutputClosedError
-from sage_tui.console.json_lines import JsonLinesSink
-from sage_tui.console.plain import PlainSink, script_bytes
+from sage_tui.console.streams import DescriptorWriter, JsonLinesSink, OutputClosedError, PlainSink, script_bytes
 
 
 def plain(*events: Event) -> tuple[bytes, bytes]:

@@ -15,7 +15,7 @@ from sage_tui.dashboard.base.strips import Span
 from sage_tui.dashboard.compare.baselines import NOTHING, Baselines, change_span, change_spans, share_span
 from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.state.comparison import Change
-from sage_tui.state.service_state import method_key
+from sage_tui.state.views import method_key
 
 
 def test_only_what_differs_from_the_last_run_that_had_a_pipeline_is_told() -> None:

@@ -17,8 +17,7 @@ from sage_runtime.events import Output, Record
 from sage_tui.dashboard.log.as_json import record_json
 from sage_tui.dashboard.log.export import RunPart, matching, suggested, text_lines, write_lines
 from sage_tui.dashboard.log.query import parse
-from sage_tui.journal.line_query import LineQuery
-from sage_tui.journal.lines import Line, lines_of
+from sage_tui.journal.lines import Line, LineQuery, lines_of
 
 
 @pytest.fixture(autouse=True)

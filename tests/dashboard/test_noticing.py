@@ -9,8 +9,7 @@ from support.showing import NOON, hello_pipeline, hello_session, operator, run_v
 
 from sage_runtime.events import replace
 from sage_tui.dashboard.hints import Hints
-from sage_tui.state.replaying import ReplayView
-from sage_tui.state.views import Bottleneck, SessionView
+from sage_tui.state.views import Bottleneck, ReplayView, SessionView
 
 
 def seen(number: int = 1, **fields: Any) -> SessionView:

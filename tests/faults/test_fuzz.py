@@ -264,7 +264,7 @@ def test_a_good_recording_is_read_whole(packed: bytes, tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sage_tui.journal.archive.MAX_SEGMENT_BYTES", 2**20)
+    monkeypatch.setattr("sage_tui.journal.recording.MAX_SEGMENT_BYTES", 2**20)
     path = archive(tmp_path, {"run-1.sagerun/000001.jsonl": bytes(2**20 + 1)})
     assert path.stat().st_size < 10_000
     with pytest.raises(JournalError, match="holds no run"):

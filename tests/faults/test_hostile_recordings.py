@@ -16,7 +16,7 @@ from support.recordings import archive, read_all, small_session
 
 from sage_runtime.events import MAX_LINE_BYTES, Output, encode
 from sage_tui.journal import JournalError, open_recording
-from sage_tui.journal import archive as archives
+from sage_tui.journal import recording as archives
 from sage_tui.journal.channel import read_lines
 from sage_tui.journal.segments import encode_snapshot, segment_name
 from sage_tui.state.run_state import RunState

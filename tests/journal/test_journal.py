@@ -28,8 +28,7 @@ from sage_runtime.events import (
     encode,
 )
 from sage_tui.journal import JournalError, JournalReader, channel
-from sage_tui.journal.index import BLOCK_LINES, SegmentIndex
-from sage_tui.journal.segments import SegmentFile, SegmentFolder, segment_name
+from sage_tui.journal.segments import BLOCK_LINES, SegmentFile, SegmentFolder, SegmentIndex, segment_name
 from sage_tui.state.run_state import RunState
 
 

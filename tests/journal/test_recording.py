@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.recorder import Recorder
 
-import sage_tui.journal.archive as archive_module
+import sage_tui.journal.recording as archive_module
 from sage_runtime.events import Output, RunFinished, RunStarted
 from sage_tui.journal import JournalError, RecordingError, is_recording, open_recording, pack
 from sage_tui.journal.marker import is_live, read_marker, write_marker

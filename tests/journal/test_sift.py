@@ -15,8 +15,7 @@ from sage_runtime.events import Event, Log, OperatorStats, Output, encode, repla
 from sage_tui.dashboard.log.query import QueryError, parse, wanted
 from sage_tui.journal import JournalWriter
 from sage_tui.journal.channel import SIFTED_BYTES
-from sage_tui.journal.line_query import ALIKE, LONGEST
-from sage_tui.journal.lines import LineSource
+from sage_tui.journal.lines import ALIKE, LONGEST, LineSource
 
 PIECES = (
     *('"', "\\", "/", "\\u0041", "\\n", "\t", "\x1b[31m", "\x00", "\x7f", "\u2028", "\r", " "),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.heard import QUICK, STUB, Heard
 
-import sage_tui.session.process.spawn as spawn_module
+import sage_tui.session.process.bootstrap as bootstrap_module
 from sage_runtime.worker.launch import WorkerConfig, encode_config
 from sage_tui.session import Session, SessionOptions
 
@@ -23,7 +23,7 @@ def stub_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     def stub_command_line(python: str, config: WorkerConfig) -> list[str]:
         return [python, "-S", str(STUB), encode_config(config)]
 
-    monkeypatch.setattr(spawn_module, "command_line", stub_command_line)
+    monkeypatch.setattr(bootstrap_module, "command_line", stub_command_line)
 
 
 @pytest.fixture

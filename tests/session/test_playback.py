@@ -35,9 +35,8 @@ from sage_tui.journal import journal_reader, open_recording
 from sage_tui.session import ReplaySession
 from sage_tui.session.recorded import playhead as playheads
 from sage_tui.session.recorded.playback import Playback, open_replay
-from sage_tui.state.replaying import ReplayView
 from sage_tui.state.run_state import RunState
-from sage_tui.state.views import RunView
+from sage_tui.state.views import ReplayView, RunView
 
 START = 1000.0
 """Unix time of the first event; each further one is 10 ms later."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sage_runtime.events import MAX_TEXT, Output
-from sage_tui.session.process.raw_output import UNFINISHED_AFTER, RawOutput
+from sage_tui.session.worker_reader import UNFINISHED_AFTER, RawOutput
 
 
 class Clock:

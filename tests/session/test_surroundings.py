@@ -17,7 +17,7 @@ from sage_runtime.events import Notice
 from sage_tui.journal.marker import MARKER
 from sage_tui.session import Session, SessionError
 from sage_tui.session.folder import SessionFolder, sage_root
-from sage_tui.session.process.interpreter import choose_python
+from sage_tui.session.process.bootstrap import choose_python
 
 Start = Callable[..., tuple[Session, Heard]]
 

@@ -17,9 +17,9 @@ from sage_runtime.events import (
     PipelineSubmitted,
     RunStarted,
     bucket_of,
+    latency_of,
     replace,
 )
-from sage_tui.state.quantiles import of_buckets
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 
@@ -36,7 +36,7 @@ OPERATORS = (
 
 
 def timed(seconds: float, count: int) -> Latency:
-    return of_buckets(((bucket_of(seconds), count),)) if count else Latency()
+    return latency_of({bucket_of(seconds): count}, seconds) if count else Latency()
 
 
 def a_long_run(seconds: int) -> RunState:

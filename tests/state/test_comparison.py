@@ -107,7 +107,7 @@ def test_a_past_knows_its_failures_and_how_the_time_was_spent() -> None:
         past.rate.add(second, second + 0.9, 10)
         past.fail(second + 0.9, 3 * (second // 4))
         past.spend(second, second + 1.0, 0.5, 0.25, 0.125 * (second == 7))
-    again = Past.from_json(past.to_json())
+    again = Past().restore(past.to_json())
     for known in (past, again):
         whole, minute = known.charts("whole", 9.0), known.charts("minute", 9.0)
         assert sum(whole.errors.points) == 3
@@ -119,4 +119,4 @@ def test_a_past_knows_its_failures_and_how_the_time_was_spent() -> None:
 def test_a_past_of_an_older_recording_has_no_failures() -> None:
     data = Past().to_json()
     del data["failed"], data["shares"]
-    assert Past.from_json(data).charts("whole", 5.0).errors.points == ()
+    assert Past().restore(data).charts("whole", 5.0).errors.points == ()

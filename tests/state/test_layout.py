@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.topologies import pipeline, topology
 
 from sage_runtime.events import EdgeInfo
-from sage_tui.state.graph.canvas import Cell
+from sage_tui.state.graph.picture import Cell
 from sage_tui.state.layout import (
     GraphLayout,
     GraphLine,

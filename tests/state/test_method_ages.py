@@ -6,7 +6,7 @@ import json
 
 from sage_runtime.events import Latency, ServiceStats, replace
 from sage_tui.state.run_state import RunState
-from sage_tui.state.service_state import method_key
+from sage_tui.state.views import method_key
 
 KEY = "p/store"
 

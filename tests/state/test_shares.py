@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sage_tui.state.shares import ShareHistory
+from sage_tui.state.rates import ShareHistory
 
 
 def shares_of(*samples: tuple[float, float]) -> ShareHistory:
@@ -67,7 +67,7 @@ def test_only_the_time_that_was_not_paused_counts() -> None:
 
 def test_it_survives_a_snapshot() -> None:
     shares = shares_of((0.1, 0.2), (0.2, 0.9), (0.3, 0.4))
-    again = ShareHistory.from_json(json.loads(json.dumps(shares.to_json())))
+    again = ShareHistory().restore(json.loads(json.dumps(shares.to_json())))
     assert again.mean(0.35) == shares.mean(0.35)
 
 
@@ -76,4 +76,4 @@ def test_it_survives_a_snapshot() -> None:
 )
 def test_a_damaged_snapshot_is_refused(damaged: list[object]) -> None:
     with pytest.raises((TypeError, ValueError)):
-        ShareHistory.from_json(damaged)
+        ShareHistory().restore(damaged)

@@ -7,8 +7,7 @@ from typing import Any
 from support.showing import hello_pipeline, operator, run_view, session_view
 
 from sage_runtime.events import replace
-from sage_tui.state.throttle import steady
-from sage_tui.state.views import RunView, SessionView
+from sage_tui.state.views import RunView, SessionView, steady
 
 
 def running(rate: float, **fields: Any) -> RunView:

@@ -7,7 +7,7 @@ from typing import Any
 from support.showing import NOON, FakeSession, misbehaving_session
 
 from sage_runtime.events import replace
-from sage_tui.state.replaying import ReplayView
+from sage_tui.state.views import ReplayView
 
 
 class FakeReplay(FakeSession):

@@ -25,8 +25,7 @@ from sage_runtime.events import (
     ServiceCall,
     replace,
 )
-from sage_tui.journal.line_query import LineQuery
-from sage_tui.journal.lines import Line, lines_of
+from sage_tui.journal.lines import Line, LineQuery, lines_of
 from sage_tui.session.reload.versions import FileChange
 from sage_tui.state.series import Span
 from sage_tui.state.views import (

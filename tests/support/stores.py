@@ -8,19 +8,28 @@ from pathlib import Path
 
 from support.showing import NOON, FakeSession, edge, operator, run_view, service, session_view
 
-from sage_runtime.events import Failure, Latency, Record, ReplicaStats, ServiceCall, bucket_of, replace
+from sage_runtime.events import (
+    Failure,
+    Latency,
+    Record,
+    ReplicaStats,
+    ServiceCall,
+    bucket_of,
+    bucket_seconds,
+    latency_of,
+    replace,
+)
 from sage_tui.session.reload.versions import FileChange
-from sage_tui.state.quantiles import of_buckets
 from sage_tui.state.series import Span
-from sage_tui.state.service_state import method_key
-from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary
+from sage_tui.state.views import Bottleneck, Chart, Charts, MethodView, PipelineView, RunSummary, method_key
 
 CALLERS = ("Retriever", "Reranker", "MemoryWriter")
 
 
 def distribution(*milliseconds: tuple[float, int]) -> Latency:
     """A distribution of durations with how often each occurs."""
-    return of_buckets(tuple((bucket_of(ms / 1000), count) for ms, count in milliseconds))
+    counts = {bucket_of(ms / 1000): count for ms, count in milliseconds}
+    return latency_of(counts, bucket_seconds(max(counts)))
 
 
 def method(name: str, calls: int, latency: Latency, callers: dict[str, int], errors: int = 0) -> MethodView:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from sage_runtime.events import Latency, bucket_of, bucket_seconds
+from sage_runtime.events import Latency, bucket_of, latency_of
 from sage_runtime.frozen import Frozen
 
 BUSY, WAITING, IDLE, BLOCKED, PAUSED = range(5)
@@ -65,25 +65,6 @@ def merged(histograms: Iterable[Histogram]) -> Latency:
         for bucket, count in some.items():
             counts[bucket] = counts.get(bucket, 0) + count
     return latency_of(counts, longest)
-
-
-def latency_of(counts: dict[int, int], longest: float) -> Latency:
-    """Quantiles of bucket counts; none is above `longest`, the longest duration counted."""
-    if not counts:
-        return Latency()
-    buckets = tuple(sorted(counts.items()))
-    total = sum(counts.values())
-
-    def quantile(share: float) -> float:
-        rank = share * (total - 1)
-        seen = 0
-        for bucket, count in buckets:
-            seen += count
-            if seen > rank:
-                return min(bucket_seconds(bucket), longest)
-        return longest
-
-    return Latency(p50=quantile(0.5), p95=quantile(0.95), p99=quantile(0.99), max=longest, buckets=buckets)
 
 
 class Meter:

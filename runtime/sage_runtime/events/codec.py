@@ -9,7 +9,18 @@ from json import JSONEncoder, loads
 from typing import Any, TypeVar
 
 from sage_runtime.events.messages import COMMANDS, MESSAGES, Command, Message
-from sage_runtime.events.types import EVENT_TYPES, Event, UnknownEvent
+from sage_runtime.events.types import (
+    EVENT_TYPES,
+    Event,
+    Latency,
+    LeftOut,
+    OperatorStats,
+    PipelineFinished,
+    ReplicaStats,
+    RunFinished,
+    ServiceStats,
+    UnknownEvent,
+)
 from sage_runtime.frozen import replace, required
 
 __all__ = [
@@ -28,8 +39,15 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 """The longest line that `decode` accepts; producers stay far below it."""
 
 
+LARGEST = 10**18
+"""No number in an event is larger: sums and products of such numbers never overflow a float."""
+
+_MEASURED = frozenset({Latency, LeftOut, OperatorStats, PipelineFinished, ReplicaStats, RunFinished, ServiceStats})
+"""Records whose numbers are counts, shares and durations: never negative."""
+
+
 class EventError(ValueError):
-    """A line that is no event: not JSON, not an object, too long, or a field of the wrong type."""
+    """A line that is no event: not JSON, not an object, too long, a field with the wrong type or an absurd number."""
 
 
 _text = JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -98,9 +116,6 @@ def stamped(event: _E, *, run: int, t: float, worker: int, seq: int) -> _E:
     return replace(event, run=run, t=t, worker=worker, seq=seq)
 
 
-_ENDLESS = 2**1023
-"""Integers from here on are too large for a float."""
-
 _Check = Callable[[Any], Any]
 _SCHEMAS: dict[type[Any], tuple[tuple[str, str, _Check, bool], ...]] = {}
 
@@ -112,35 +127,47 @@ def _wrong(expected: str) -> _Check:
     return check
 
 
-def _check_for(hint: Any) -> _Check:
-    """The function that turns a JSON value into a field of type `hint`, or raises `TypeError`."""
+def _check_for(hint: Any, least: int) -> _Check:
+    """The function that turns a JSON value into a field of type `hint`, or raises `TypeError`.
+
+    Numbers lie between `least` and `LARGEST`, so NaN and the infinities are refused too.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is float:
-        refuse = _wrong("a number that a float can hold")
+        refuse = _wrong(f"a number from {least:g} to {LARGEST:g}")
         return lambda v: (
-            v if type(v) is float else float(v) if type(v) is int and -_ENDLESS < v < _ENDLESS else refuse(v)
+            (v if type(v) is float else float(v))
+            if (type(v) is float or type(v) is int) and least <= v <= LARGEST
+            else refuse(v)
         )
-    if hint in (str, int, bool):
+    if hint is int:
+        refuse = _wrong(f"a whole number from {least:g} to {LARGEST:g}")
+        return lambda v: v if type(v) is int and least <= v <= LARGEST else refuse(v)
+    if hint in (str, bool):
         refuse = _wrong(hint.__name__)
         return lambda v: v if type(v) is hint else refuse(v)
     if origin in (typing.Union, types.UnionType):
-        (inner,) = (_check_for(a) for a in arguments if a is not type(None))
+        (inner,) = (_check_for(a, least) for a in arguments if a is not type(None))
         return lambda v: None if v is None else inner(v)
     if origin is tuple and arguments[-1] is Ellipsis:
-        item, refuse = _check_for(arguments[0]), _wrong("a list")
+        item, refuse = _check_for(arguments[0], least), _wrong("a list")
         return lambda v: tuple([item(x) for x in v]) if type(v) is list else refuse(v)
-    if origin is tuple and set(arguments) <= {str, int, bool}:  # the buckets of histograms: most of the data
-        kinds, refuse = list(arguments), _wrong(f"a list of {', '.join(kind.__name__ for kind in arguments)}")
-        return lambda v: tuple(v) if type(v) is list and list(map(type, v)) == kinds else refuse(v)
+    if origin is tuple and set(arguments) == {int}:  # the buckets of histograms: most of what is read
+        kinds, refuse = list(arguments), _wrong(f"a list of {len(arguments)} whole numbers")
+        return lambda v: (
+            tuple(v)
+            if type(v) is list and list(map(type, v)) == kinds and least <= min(v) and max(v) <= LARGEST
+            else refuse(v)
+        )
     if origin is tuple:
-        parts, refuse = tuple(_check_for(a) for a in arguments), _wrong(f"a list of {len(arguments)}")
+        parts, refuse = tuple(_check_for(a, least) for a in arguments), _wrong(f"a list of {len(arguments)}")
         return lambda v: (
             tuple(part(x) for part, x in zip(parts, v, strict=True))
             if type(v) is list and len(v) == len(parts)
             else refuse(v)
         )
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        item, refuse = _check_for(arguments[1]), _wrong("an object")
+        item, refuse = _check_for(arguments[1], least), _wrong("an object")
         return lambda v: {k: item(x) for k, x in v.items()} if type(v) is dict else refuse(v)
     if isinstance(hint, type):
         refuse = _wrong("an object")
@@ -151,9 +178,10 @@ def _check_for(hint: Any) -> _Check:
 def _schema(cls: type[Any]) -> tuple[tuple[str, str, _Check, bool], ...]:
     schema = _SCHEMAS.get(cls)
     if schema is None:
-        hints = typing.get_type_hints(cls)
+        hints, least = typing.get_type_hints(cls), 0 if cls in _MEASURED else -LARGEST
         schema = _SCHEMAS[cls] = tuple(
-            (name, name.rstrip("_"), _check_for(hints[name]), required(default)) for name, default in cls.frozen_fields
+            (name, name.rstrip("_"), _check_for(hints[name], least), required(default))
+            for name, default in cls.frozen_fields
         )
     return schema
 
@@ -196,7 +224,7 @@ def decode(line: bytes | str) -> Message:
     """The event or message in a JSON line; an unknown type gives an `UnknownEvent`.
 
     Raises:
-        EventError: the line is no JSON object with a `type`, or a field has the wrong type.
+        EventError: the line is no JSON object with a `type`, or a field has the wrong type or an absurd number.
     """
     data = _load(line)
     name = data.get("type")

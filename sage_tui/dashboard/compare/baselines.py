@@ -10,8 +10,7 @@ from sage_tui.dashboard.base.strips import Span as Text
 from sage_tui.state import format as fmt
 from sage_tui.state.comparison import NO_CHANGE, Change, change_at
 from sage_tui.state.series import Span
-from sage_tui.state.service_state import method_key
-from sage_tui.state.views import Charts, RunView, ServiceView, SessionView
+from sage_tui.state.views import Charts, RunView, ServiceView, SessionView, method_key
 
 TRIED = 6
 """Earlier runs that are looked at for one to compare with."""

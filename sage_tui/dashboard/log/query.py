@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sage_runtime.events import ServiceCall
-from sage_tui.journal.line_query import LONGEST, LineQuery, Needle, needle
-from sage_tui.journal.lines import Line
+from sage_tui.journal.lines import LONGEST, Line, LineQuery, Needle, needle
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Levels in ascending order; `level:warning` takes what is at least a warning."""

@@ -12,8 +12,7 @@ from textual.strip import Strip
 
 from sage_tui.dashboard.base.strips import PaintedRow, Span, spans_width
 from sage_tui.state import format as fmt
-from sage_tui.state.replaying import ReplayView
-from sage_tui.state.views import SessionView
+from sage_tui.state.views import ReplayView, SessionView
 
 LEAST_BAR = 8
 """Cells that the bar has at least; the words around it give way."""

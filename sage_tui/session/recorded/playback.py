@@ -8,20 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sage_runtime.events import Command, RunFinished
+from sage_tui import exit_codes
 from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.journal.recording import Recording, open_recording
 from sage_tui.journal.segments import JournalError
-from sage_tui.session.exit_status import exit_status
 from sage_tui.session.protocol import Listener
-from sage_tui.session.recorded.finished_runs import FinishedRuns
 from sage_tui.session.recorded.playhead import LinesSoFar, Playhead
 from sage_tui.session.recorded.replay_session import ReplaySession
 from sage_tui.session.reload.versions import FileChange
 from sage_tui.session.run import summary_of
-from sage_tui.state.replaying import ReplayView
+from sage_tui.session.run_history import FinishedRuns
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
-from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
+from sage_tui.state.views import Charts, ReplayView, RunSummary, RunView, SessionView
 
 TICK = 0.05
 """Seconds between two steps while it plays."""
@@ -316,7 +315,7 @@ class Playback:
 
     def exit_status(self) -> int:
         """The exit status that the last run had earned."""
-        return exit_status(self._last_end())
+        return exit_codes.of_run(self._last_end())
 
     def _last_end(self) -> RunFinished | None:
         with self._lock:

@@ -13,7 +13,7 @@ from sage_tui.journal.lines import LineSource
 from sage_tui.state.run_state import RunState
 
 if TYPE_CHECKING:
-    from sage_tui.journal.line_query import LineQuery
+    from sage_tui.journal.lines import LineQuery
 
 CHECKPOINT_EVENTS = 4_000
 """Events between two states that are kept in memory while a run is folded, so that going back is quick too."""

@@ -7,15 +7,15 @@ import time
 from pathlib import Path
 
 from sage_runtime.events import Command, Event, Notice, RunFinished, encode, replace
+from sage_tui import exit_codes
 from sage_tui.journal.journal_reader import JournalReader
 from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.journal.recording import open_recording
 from sage_tui.journal.segments import JournalError
-from sage_tui.session.exit_status import exit_status
 from sage_tui.session.protocol import Listener
-from sage_tui.session.recorded.finished_runs import FinishedRuns
 from sage_tui.session.reload.versions import FileChange
 from sage_tui.session.run import summary_of
+from sage_tui.session.run_history import FinishedRuns
 from sage_tui.state.run_state import RunState
 from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunSummary, RunView, SessionView
@@ -181,7 +181,7 @@ class ReplaySession:
     def exit_status(self) -> int:
         """The exit status that the last run had earned."""
         with self._lock:
-            return exit_status(None if self._current is None else self._current.state.finished)
+            return exit_codes.of_run(None if self._current is None else self._current.state.finished)
 
     def close(self) -> None:
         """End the replay's thread. Idempotent."""

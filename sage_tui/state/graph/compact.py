@@ -9,8 +9,7 @@ from itertools import count, product
 
 from sage_runtime.events.kinds import OPERATOR_KINDS
 from sage_tui.state.format import cell_len
-from sage_tui.state.graph.canvas import Canvas, Cell
-from sage_tui.state.graph.picture import GraphLayout, GraphLine, GraphNode, NodeKind, kinds_of
+from sage_tui.state.graph.picture import Canvas, Cell, GraphLayout, GraphLine, GraphNode, NodeKind, kinds_of
 from sage_tui.state.graph.topology import Edge, PipelineTopology, ServiceNode, without_cycles
 
 WIDEST_NAME = 24
