@@ -1,4 +1,4 @@
-"""The picture for the README: records a second of each engine, on a logarithmic scale, as SVG."""
+"""Draw the README's chart: records per second of each engine, on a logarithmic scale, as SVG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PREFIX = "four operators against "
 
 
 def rates(results: Iterable[Mapping[str, object]], records: int) -> dict[str, float]:
-    """Records a second by engine, out of the rows of four operators; the fastest first."""
+    """Records per second by engine, from the rows with four operators, fastest first."""
     found: dict[str, float] = {}
     for row in results:
         name = str(row["what"])
@@ -27,7 +27,7 @@ def rates(results: Iterable[Mapping[str, object]], records: int) -> dict[str, fl
 
 
 def throughput_chart(results: Iterable[Mapping[str, object]], records: int) -> str:
-    """The picture; readable on light and dark pages."""
+    """The chart as SVG, readable on light and dark pages."""
     bars = rates(results, records)
     height = _TOP + len(bars) * (_BAR + _GAP) + 8
     low = 10.0

@@ -1,4 +1,4 @@
-"""What people feel of the dashboard: how soon a key shows, and how soon the first frame is there."""
+"""Measure how fast the dashboard feels: when the effect of a key shows, and when the first frame is drawn."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from watched import Watched
 HELD = b"DISPLAY HELD"
 PRESSES = 40
 SETTLE = 2.0
-"""Seconds from the first frame until keys are pressed."""
+"""Seconds between the first frame and the first key."""
 
 
 def key_latency(mode: str) -> float:
-    """The median of the seconds from a key (the display is held) until it shows, while `watched_sage.py MODE` runs."""
+    """Median seconds from a key until its effect (the display freezes) is drawn, while `watched_sage.py MODE` runs."""
     chance = random.Random(mode)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -36,7 +36,7 @@ def key_latency(mode: str) -> float:
 
 
 def first_frame(command: list[str], mark: bytes) -> float:
-    """Seconds from the start of a process until `mark`, which its first frame ends with, is drawn."""
+    """Seconds from the start of a process until `mark`, the end of its first frame, is drawn."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Watched(command, folder=folder, environment=environment(folder)) as dashboard:

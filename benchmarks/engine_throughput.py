@@ -1,11 +1,11 @@
-"""How much the engine costs, as ratios measured in one run: `python benchmarks/engine_throughput.py [ROUNDS]`.
+"""Measure what the engine costs, as ratios from one run: `python benchmarks/engine_throughput.py [ROUNDS]`.
 
-* source → map → filter → sink, a million records, against the same functions called one after the other in one thread
-  (1.0 would be as fast; the engine meters, bounds its queues and survives errors);
+* source → map → filter → sink, a million records, against the same functions called one after another in one thread
+  (1.0 would be as fast; the engine also meters, bounds its queues and survives errors);
 * a service call, p50, against a bare round trip through two `queue.SimpleQueue` between two threads;
-* the way of one record through four idle operators, p50, against four bare hand-overs between threads.
+* one record through four idle operators, p50, against four bare hand-overs between threads.
 
-Each pair is measured in turn, several rounds; medians are printed.
+Each pair is measured alternately for several rounds. The script prints the medians.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Count:
 
 
 class Counted:
-    """A publisher that only counts: what a run costs with everything measured and told."""
+    """A publisher that only counts, so that a run pays for measuring and publishing."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -113,7 +113,7 @@ def pipeline() -> float:
 
 
 def bare_round_trip() -> float:
-    """p50 of a value there and back through two queues between two threads."""
+    """p50 of a round trip through two queues between two threads."""
     there: SimpleQueue[int | None] = SimpleQueue()
     back: SimpleQueue[int] = SimpleQueue()
 
@@ -140,7 +140,7 @@ class Echo:
 
 
 def service_call() -> float:
-    """p50 of a call of a service that does nothing."""
+    """p50 of a call to a service that does nothing."""
     times: list[float] = []
 
     class Caller:
@@ -158,7 +158,7 @@ def service_call() -> float:
 
 
 def bare_hand_overs() -> float:
-    """p50 of a value's way through four threads that hand it on."""
+    """p50 of passing a value through four threads."""
     queues: list[SimpleQueue[float | None]] = [SimpleQueue() for _ in range(4)]
     times: list[float] = []
     arrived = threading.Semaphore(0)
@@ -186,7 +186,7 @@ def bare_hand_overs() -> float:
 
 
 def idle_operators() -> float:
-    """p50 of a record's way from its source through three maps to the sink, all idle."""
+    """p50 of a record from its source through three maps to the sink, all idle."""
     times: list[float] = []
     arrived = threading.Semaphore(1)
 

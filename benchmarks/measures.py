@@ -1,7 +1,7 @@
-"""The measurements: each runs one whole process, or times something in one, and gives a number.
+"""The measurements. Each runs a process, or times something inside one, and returns a number.
 
-A program of `programs/` writes its result, seconds, into the file that its second argument names; so what it prints
-and what surrounds it do not disturb it.
+A program in `programs/` writes its result in seconds to the file named by its second argument, so neither its output
+nor its environment disturbs the result.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ OURS = [sys.executable, "-m", "sage_tui"]
 
 
 class FailedError(Exception):
-    """A measured process failed; the message is the end of what it said."""
+    """A measured process failed. The message is the end of its output."""
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The environment of what is measured: compiled modules are kept, streams are buffered as ever."""
+    """The environment of a measured process: compiled modules are kept, and streams are buffered as usual."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and name != "CI"}
     return kept | {"SAGE_PROJECT_ROOT": str(home), "HOME": str(home), "TERM": "xterm-256color"}
 
@@ -52,7 +52,7 @@ def whole(command: list[str], *, stdout: int | None = subprocess.DEVNULL) -> flo
 
 
 def inside(python: list[str], program: str, *arguments: object) -> float:
-    """The seconds that a program of ours has measured."""
+    """The seconds that a program in `programs/` measured."""
     with tempfile.TemporaryDirectory() as name:
         result = Path(name) / "result"
         first, *rest = arguments
@@ -61,7 +61,7 @@ def inside(python: list[str], program: str, *arguments: object) -> float:
 
 
 def called(function: str) -> float:
-    """What a function of `engine_throughput` measures, in a process of its own."""
+    """The result of a function of `engine_throughput`, in a process of its own."""
     code = f"import engine_throughput as e; print(e.{function}())"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -78,7 +78,7 @@ def called(function: str) -> float:
 
 
 def printed(lines: int, *, ours: bool) -> float:
-    """Seconds of the whole process that prints lines into a file; every line has to be there."""
+    """Seconds of a whole process that prints lines to a file. Every line must arrive."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "output"
         command = [*OURS, "--plain"] if ours else [sys.executable]
@@ -92,7 +92,7 @@ def printed(lines: int, *, ours: bool) -> float:
 
 
 def in_dashboard(program: str, *arguments: object) -> float:
-    """As `inside`, with the dashboard open in a terminal of 120 by 36 that takes all that is drawn."""
+    """Like `inside`, with the dashboard open in a 120×36 terminal that takes everything at once."""
     import fcntl
     import struct
     import termios
@@ -129,7 +129,7 @@ def in_dashboard(program: str, *arguments: object) -> float:
 
 
 def saved(rounds: int) -> list[float]:
-    """Seconds from a save to the new run's first output, in a session like the dashboard's."""
+    """Seconds from a save to the first output of the new run, in a session like the dashboard's."""
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, str(PROGRAMS / "saving.py"), str(rounds)]
         done = subprocess.run(
@@ -141,7 +141,7 @@ def saved(rounds: int) -> list[float]:
 
 
 def resident(records: int) -> float:
-    """The largest resident memory, in MB, of a worker that runs a pipeline of so many records."""
+    """The peak resident memory, in MB, of a worker that runs a pipeline of so many records."""
     with tempfile.TemporaryDirectory() as name:
         result = Path(name) / "result"
         whole([*OURS, "--plain", str(PROGRAMS / "memory_sage.py"), str(records), str(result)])

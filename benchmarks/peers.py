@@ -1,4 +1,4 @@
-"""The engines that ours is measured against, each in a virtual environment of its own, outside the repository."""
+"""The other engines we compare with, each in a virtual environment of its own outside the repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PEERS = {
     "streamz": ("streamz",),
     "pathway": ("pathway",),
 }
-"""What to install, by the name of its environment."""
+"""The packages to install, by the name of the environment."""
 
 PROBES = {
     "sage-0.1.2": "import sage.core.api.local_environment",
@@ -26,12 +26,12 @@ PROBES = {
 
 
 def python_of(peer: str, folder: Path) -> Path:
-    """The interpreter of a peer's environment, whether it is there or not."""
+    """The path of a peer's interpreter, whether or not it exists."""
     return folder / peer / "bin" / "python"
 
 
 def usable(peer: str, folder: Path) -> bool:
-    """Whether a peer is installed and can be imported."""
+    """Whether a peer is installed and imports."""
     python = python_of(peer, folder)
     if not python.exists():
         return False
@@ -39,7 +39,7 @@ def usable(peer: str, folder: Path) -> bool:
 
 
 def install(folder: Path) -> dict[str, str]:
-    """Set up what is missing below `folder`; what could not be set up, with the last line that pip said."""
+    """Install missing peers below `folder`. Returns those that failed, with pip's last line."""
     folder.mkdir(parents=True, exist_ok=True)
     failed = {}
     for peer, packages in PEERS.items():
@@ -56,7 +56,7 @@ def install(folder: Path) -> dict[str, str]:
 
 
 def versions(folder: Path) -> dict[str, str]:
-    """The installed versions, by peer."""
+    """The installed versions by peer."""
     found = {}
     for peer, packages in PEERS.items():
         if not usable(peer, folder):

@@ -1,4 +1,4 @@
-"""What is measured: pairs of ours and what it is compared with, each with the goal that its ratio has to meet."""
+"""The rows of the report: pairs of our result and the one it is compared with, with the goal for their ratio."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WATCHED = str(measures.PROGRAMS / "watched_sage.py")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A pair to measure. `ours` and `base` give seconds (or MB); `ratio` makes of them what the goal speaks of."""
+    """A pair to measure. `ours` and `base` return seconds (or MB); `ratio` turns them into what the goal is about."""
 
     name: str
     goal: str
@@ -34,17 +34,17 @@ class Row:
 
 
 def faster(ours: float, base: float) -> float:
-    """How many times as fast as the base ours is."""
+    """How many times as fast as the base we are."""
     return base / ours
 
 
 def longer(ours: float, base: float) -> float:
-    """How many times as long as the base ours takes."""
+    """How many times as long as the base we take."""
     return ours / base
 
 
 def more(ours: float, base: float) -> float:
-    """By how much ours exceeds the base."""
+    """By how much we exceed the base."""
     return ours - base
 
 
@@ -60,12 +60,12 @@ ANY: tuple[str, Callable[[float], bool]] = ("measured", lambda value: True)
 
 
 def four(python: list[str], records: int, *more_arguments: object, program: str = "four_sage.py") -> float:
-    """Seconds for a million records, measured with as many as the engine can do in a moment."""
+    """Seconds for a million records, extrapolated from as many as the engine can process in reasonable time."""
     return measures.inside(python, program, records, *more_arguments) * RECORDS / records
 
 
 def own_rows() -> Iterator[Row]:
-    """What needs no other engine."""
+    """The rows that need no other engine."""
     python = [sys.executable]
 
     def ours() -> float:
@@ -217,7 +217,7 @@ def own_rows() -> Iterator[Row]:
 
 
 def per_part(seconds: Callable[[], float], parts: int) -> float:
-    """The seconds for each operator, sink or replica that the records go through."""
+    """Seconds per operator, sink or replica that the records go through."""
     return seconds() / parts
 
 
@@ -232,21 +232,21 @@ SEARCHES = (
     ("log lines, for a word in each of them", "log", "words", ANY),
     ("log lines, for a regular expression", "log", "re:line 1234[5-9]6 ", ANY),
 )
-"""What is searched for, and in which channel."""
+"""The search terms, and the channel."""
 
 
 TENFOLD = (
     ("operators in a row", "row", 10, 100, 200_000),
     ("sinks of a fan-out", "fan", 10, 100, 100_000),
 )
-"""What grows tenfold, as shape, sizes and records: each record goes through all of them."""
+"""What grows tenfold, as shape, sizes and records, where each record goes through all parts."""
 
 ONE_OF_MANY = (
     ("replicas of a shuffle by key", "shuffle", 4, 40, 200_000),
     ("services that are called in turn", "services", 1, 10, 20_000),
     ("many services that are called in turn", "services", 10, 100, 20_000),
 )
-"""What grows tenfold where each record goes through one of them."""
+"""What grows tenfold where each record goes through one part."""
 
 
 UNWATCHED = [
@@ -258,7 +258,7 @@ UNWATCHED = [
 
 
 def peer_rows(folder: Path) -> Iterator[Row]:
-    """The same pipeline in other engines; those that are slow get fewer records."""
+    """The same pipeline in other engines. Slow ones get fewer records."""
     found = {peer: [str(peers.python_of(peer, folder))] for peer in peers.PEERS if peers.usable(peer, folder)}
 
     def ours() -> float:

@@ -1,11 +1,11 @@
-"""Measure everything and write it down: `python benchmarks/run.py [--peers [FOLDER]] [--rounds 5] [--only WORD]`.
+"""Measure everything and write the report: `python benchmarks/run.py [--peers [FOLDER]] [--rounds 5] [--only WORD]`.
 
-Each row is a pair, ours and what it is compared with, measured in turn, round after round, so that whatever else the
-machine does meets both. The median of the rounds' ratios is told, with the medians and the spread (half the distance
-between the quartiles, as a share of the median) of both. Written are `results.md`, `results.json` and `throughput.svg`.
+Each row is a pair, ours and what it is compared with, measured alternately for several rounds, so that other load meets
+both. The report has the median of the rounds' ratios, and of both sides the median and the spread (half the distance
+between the quartiles, as a share of the median). It goes to `results.md`, `results.json` and `throughput.svg`.
 
-With `--peers`, other engines are installed in environments of their own below FOLDER (by default in the cache folder of
-the user); without it, those that are there already are measured.
+`--peers` installs the other engines in environments of their own below FOLDER (by default in the user's cache folder).
+Without it, the script measures those that are already installed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def spread(values: list[float]) -> float:
 
 
 def measure(row: Row, rounds: int) -> dict[str, object]:
-    """Measure a pair in turn."""
+    """Measure a pair alternately."""
     ours, base = [], []
     load = os.getloadavg()[0]
     for _ in range(row.rounds or rounds):
@@ -58,12 +58,12 @@ def measure(row: Row, rounds: int) -> dict[str, object]:
 
 
 def number(value: float) -> str:
-    """A number with three digits that count."""
+    """A number with three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with its unit; seconds in the unit that suits them."""
+    """A value with its unit. Seconds become ms or µs where that reads better."""
     if unit == "s" and value < 0.001:
         return f"{number(value * 1e6)} µs"
     if unit == "s" and value < 1:
@@ -105,13 +105,13 @@ def table(results: list[dict[str, object]], about: dict[str, str], missed: dict[
 
 
 def merged(old: list[dict[str, object]], new: list[dict[str, object]], order: list[str]) -> list[dict[str, object]]:
-    """The old rows and the new ones in this order, the new ones in the place of old ones of the same name."""
+    """The old and new rows in this order. New rows replace old ones of the same name."""
     found = {row["what"]: row for row in [*old, *new]}
     return [found[name] for name in order if name in found]
 
 
 def machine(folder: Path) -> dict[str, str]:
-    """What it was measured on."""
+    """The machine and the versions."""
     about = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "Python": platform.python_version(),
@@ -123,11 +123,11 @@ def machine(folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure everything, print it and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", nargs="?", const="", metavar="FOLDER", help="install the other engines")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", metavar="WORD", help="measure rows with this word anew, keep the others")
+    parser.add_argument("--only", default="", metavar="WORD", help="measure rows with this word, keep the others")
     options = parser.parse_args()
     folder = Path(options.peers) if options.peers else user_cache_path("sage-tui-benchmarks")
     missed = peers.install(folder) if options.peers is not None else {}

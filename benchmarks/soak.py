@@ -1,8 +1,8 @@
-"""A long run of the real command, watched: memory, descriptors, threads, processes and a key's latency over time.
+"""Watch a long run of the real command: memory, descriptors, threads, processes and the latency of a key over time.
 
-The dashboard is open in a terminal on a streaming pipeline that calls a service about a thousand times a second; its
-script can be saved again and again meanwhile. Every second the command and its worker are looked at; the report
-says how each figure grew over the second half of the time, for what settles is no leak.
+The dashboard is open in a terminal on a streaming pipeline that calls a service about a thousand times a second.
+Optionally the script is saved again and again. Each second the command and its worker are sampled. The report says how
+much each figure grew over the second half of the time, because growth that settles is no leak.
 
     python benchmarks/soak.py --minutes 60 --folder soak                      # one run, an hour
     python benchmarks/soak.py --minutes 10 --reload-seconds 0.5 --folder soak  # more than a thousand reloads
@@ -73,7 +73,7 @@ SERIES = (
 )
 HELD = b"DISPLAY HELD"
 KEY_SECONDS = 5.0
-"""How often a key is pressed."""
+"""Seconds between two keys."""
 Sample = dict[str, float]
 
 
@@ -98,13 +98,13 @@ def resident(pid: int) -> float:
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
+    """Seconds of CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def look(pid: int, root: Path) -> Sample:
-    """What the command has at this moment."""
+    """A sample of the command and its worker."""
     workers = children(pid)
     return {
         "rss": resident(pid),
@@ -117,14 +117,14 @@ def look(pid: int, root: Path) -> Sample:
 
 
 def key(dashboard: Watched) -> float:
-    """Milliseconds from a key (the display is held) until it shows; then the display goes on."""
+    """Milliseconds from a key until its effect (the display freezes) is drawn; then unfreeze it."""
     seconds = dashboard.seconds_to(b" ", HELD)
     dashboard.press(b" ")
     return 1000 * seconds
 
 
 def soak(folder: Path, minutes: float, reload_seconds: float, pause: float) -> list[Sample]:
-    """Run it; a sample a second. `reload_seconds` of 0: the script is not saved."""
+    """Run it and take a sample each second. With a `reload_seconds` of 0 the script is not saved."""
     script = folder / "soak_script.py"
 
     def save(version: int) -> None:
@@ -146,7 +146,7 @@ def soak(folder: Path, minutes: float, reload_seconds: float, pause: float) -> l
                 version += 1
                 save(version)
                 next_save = now + reload_seconds
-            if now >= next_key and not reload_seconds:  # while it reloads the header says that instead
+            if now >= next_key and not reload_seconds:  # during a reload the header says that instead
                 key_ms = key(dashboard)
                 next_key = now + KEY_SECONDS
             spent, used = processor(pid) - used, processor(pid)
@@ -159,7 +159,7 @@ def soak(folder: Path, minutes: float, reload_seconds: float, pause: float) -> l
 
 
 def growth(samples: Sequence[Sample], name: str) -> tuple[float, float]:
-    """The median of the third and of the last quarter."""
+    """The medians of the third and of the last quarter."""
     values = [one[name] for one in samples]
     quarter = max(1, len(values) // 4)
     return statistics.median(values[2 * quarter : 3 * quarter] or values), statistics.median(values[-quarter:])
@@ -177,14 +177,14 @@ def report(samples: Sequence[Sample]) -> str:
 
 
 def thinned(samples: Sequence[Sample], name: str, most: int = 400) -> list[tuple[float, float]]:
-    """Time and value of `most` stretches at most, the highest of each: no peak is lost."""
+    """The highest value and its time in each of at most `most` intervals, so that no peak is lost."""
     step = -(-len(samples) // most)
     highest = (max(samples[at : at + step], key=lambda one: one[name]) for at in range(0, len(samples), step))
     return [(one["t"], one[name]) for one in highest]
 
 
 def picture(samples: Sequence[Sample]) -> str:
-    """A small line chart for each figure, below one another, as SVG."""
+    """A small line chart for each figure, stacked, as SVG."""
     width, height, left, gap = 900, 90, 60, 40
     total = len(SERIES) * (height + gap) + gap
     end = max(samples[-1]["t"], 1e-9)
@@ -209,7 +209,7 @@ def picture(samples: Sequence[Sample]) -> str:
 
 
 def main() -> int:
-    """Run the soak and write its report; status 1 if something has grown by more than a tenth, and more than noise."""
+    """Run the soak and write its report. Exit with 1 if a figure grew by more than a tenth and more than noise."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--reload-seconds", type=float, default=0.0, help="from one save to the next (0: none)")

@@ -1,8 +1,8 @@
-"""How long a whole process takes: an empty Python, the command's help, and a short pipeline with `--plain`.
+"""Measure whole processes: an empty Python, the command's help, and a short pipeline with `--plain`.
 
     python benchmarks/startup.py [--runs 20]
 
-Prints the median of each in milliseconds. The pipeline's time holds two interpreters, ours and the worker's.
+Prints the median of each in milliseconds. The pipeline's time includes two interpreters, ours and the worker's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def milliseconds(command: list[str], runs: int, folder: Path) -> float:
         begin = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
         times.append(time.perf_counter() - begin)
-    return statistics.median(times[1:]) * 1000  # the first one fills caches
+    return statistics.median(times[1:]) * 1000  # the first one fills the caches
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The real command in a pseudo-terminal, and the moments at which something appears on it."""
+"""The real command in a pseudo-terminal, and the moments at which something appears there."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from types import TracebackType
 from measures import FailedError
 
 TAIL = 1 << 16
-"""Bytes of what was drawn last that are kept to be searched."""
+"""How many of the last drawn bytes are kept for searching."""
 
 
 class SilentError(FailedError):
-    """What was waited for has not appeared; the message is the end of what was drawn."""
+    """The expected text has not appeared. The message is the end of what was drawn."""
 
 
 class Watched:
-    """A command in a terminal of `size` (columns, rows) that takes all that is drawn as fast as it comes.
+    """A command in a terminal of `size` (columns, rows) that takes everything as fast as it comes.
 
-    A thread reads; whoever waits for something is another one.
+    One thread reads; another waits for what appears.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Watched:
         while True:
             try:
                 data = os.read(self._master, 1 << 16)
-            except OSError:  # Linux's way of saying that nobody has the terminal open any more
+            except OSError:  # on Linux: nobody has the terminal open any more
                 data = b""
             with self._changed:
                 self._tail += data
@@ -84,15 +84,15 @@ class Watched:
                 return
 
     def wait_for(self, mark: bytes, *, since: int = 0, patience: float = 30.0) -> float:
-        """The moment (`perf_counter`) at which `mark` was found in what has been drawn after `since` bytes.
+        """The moment (`perf_counter`) at which `mark` appears after the first `since` bytes.
 
         Raises:
-            SilentError: it did not come in `patience` seconds.
+            SilentError: it did not appear within `patience` seconds.
         """
         deadline = time.perf_counter() + patience
         with self._changed:
             while True:
-                # What lies before `since` is another frame's.
+                # Whatever comes before `since` belongs to another frame.
                 fresh = self.drawn - since
                 if self._tail.find(mark, max(0, len(self._tail) - fresh)) >= 0:
                     return time.perf_counter()
@@ -100,12 +100,12 @@ class Watched:
                     raise SilentError(f"{mark!r} was not drawn: …{bytes(self._tail[-300:])!r}")
 
     def seconds_to(self, keys: bytes, mark: bytes, *, patience: float = 30.0) -> float:
-        """Press `keys`; the seconds until `mark` is drawn."""
+        """Press `keys`. Returns the seconds until `mark` is drawn."""
         since = self.drawn
         began = time.perf_counter()
         os.write(self._master, keys)
         return self.wait_for(mark, since=since, patience=patience) - began
 
     def press(self, keys: bytes) -> None:
-        """Press `keys`, and wait for nothing."""
+        """Press `keys` without waiting."""
         os.write(self._master, keys)

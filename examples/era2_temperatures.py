@@ -1,7 +1,7 @@
 """The second era's spelling: `sage.kernel.api` and `sage.common.core.functions`.
 
-Watch   a batch of readings goes through a filter and a map to two sinks; nothing but the imports and the way a service
-        is called differs from the first era: `call_service(name, ..., method=...)`.
+Watch   A batch of readings goes through a filter and a map to two sinks. Only two things differ from the first era:
+        the imports, and how a service is called: `call_service(name, ..., method=...)`.
 Run     sage-tui examples/era2_temperatures.py
 """
 

@@ -1,7 +1,7 @@
 """The third era's spelling: `sage.runtime` and `sage.foundation`.
 
-Watch   tickets, each split into its complaints, go to whoever deals with them; in this era the first record that fails
-        ends the run, so there are none. An operator may be a lambda, too.
+Watch   Tickets are split into complaints, and each complaint goes to the right desk. In this era the first record that
+        fails ends the run, so none does. An operator may also be a lambda.
 Run     sage-tui examples/era3_tickets.py
 """
 
@@ -26,7 +26,7 @@ class Assign(MapFunction):
 
 
 class Desks(BaseService):
-    """Knows who deals with what; called by name alone, so its `process` answers."""
+    """Knows which desk deals with what. A call by name alone goes to its method `process`."""
 
     def process(self, text):
         words = {"invoice": "accounts", "parcel": "shipping", "lamp": "workshop"}

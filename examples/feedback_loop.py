@@ -1,12 +1,12 @@
 """A feedback loop: drafts go round until they are good enough.
 
-`from_future` makes a stream that does not exist yet, `fill_future` says later what it is: here the drafts that were
-judged too rough, which go back into `Refine`.
+`from_future` declares a stream before it exists, and `fill_future` says later what it is: here the drafts that are too
+rough, which go back into `Refine`.
 
-Watch   the return line in the graph, and that `Refine` has some four times the records of `Drafts`: every draft passes
-        it several times. Nothing piles up, for each round improves a draft.
+Watch   The graph has a return line. `Refine` has about four times the records of `Drafts`, because every draft passes
+        through it several times. Nothing piles up, because each round improves a draft.
 Run     sage-tui examples/feedback_loop.py      runs until stopped
-Try     raise GOOD_ENOUGH to 0.95 and save: more rounds, and more records in the loop.
+Try     Raise GOOD_ENOUGH to 0.95 and save: there are more rounds, and more records in the loop.
 """
 
 import random
@@ -35,7 +35,7 @@ class Drafts(SourceFunction):
 
     def execute(self):
         if time.monotonic() < self.next:
-            return None  # nothing now: it will be asked again
+            return None  # nothing now: sage-tui asks again
         self.next = time.monotonic() + 0.1
         self.number += 1
         quality = self.random.uniform(0.1, 0.4)
@@ -43,7 +43,7 @@ class Drafts(SourceFunction):
 
 
 class Refine(MapFunction):
-    """Each round takes away some of what is missing to perfection."""
+    """Each round removes part of what is missing."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

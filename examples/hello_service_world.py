@@ -1,10 +1,10 @@
-"""Hello, service world: ten greetings, a map that asks a service about each of them, and a sink that prints them.
+"""Hello, service world: ten greetings, a map that calls a service for each of them, and a sink that prints them.
 
-Watch   `hello_service` hangs below `UpperCaseMap`, the operator that calls it. The service takes its time, so that is
-        where the records queue; each call is a line in Service calls, and what the service prints stands between the
-        sink's lines in Output, each marked with who wrote it.
+Watch   `hello_service` hangs below `UpperCaseMap`, the operator that calls it. The service is slow, so records queue
+        there. Each call is a line in Service calls. In Output, the lines of the service stand between those of the
+        sink, each marked with its source.
 Run     sage-tui examples/hello_service_world.py
-Try     change the text in `HelloService.hello` and save: the new version runs at once.
+Try     Change the text in `HelloService.hello` and save: the new version runs at once.
 """
 
 import time
@@ -18,7 +18,7 @@ from sage.core.api.service.base_service import BaseService
 
 
 class HelloBatch(BatchFunction):
-    """Ten greetings; None says that there are no more."""
+    """Ten greetings. None ends the batch."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -32,7 +32,7 @@ class HelloBatch(BatchFunction):
 
 
 class UpperCaseMap(MapFunction):
-    """Says it louder, once the service has been told."""
+    """Calls the service, then says it louder."""
 
     def execute(self, data):
         self.call_service["hello_service"].hello()
@@ -45,7 +45,7 @@ class PrintSink(SinkFunction):
 
 
 class HelloService(BaseService):
-    """A service is a plain object with methods; it serves one call at a time."""
+    """A service is a plain object with methods. It handles one call at a time."""
 
     def __init__(self):
         self.text = "hello from the service"

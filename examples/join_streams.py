@@ -1,8 +1,8 @@
 """两条数据流的连接：茶铺的订单和付款，按订单号配对。 Two streams joined: a tea house's orders and their payments.
 
-Watch   two sources meet in `Match`, which keeps whatever came first until its other half arrives; both streams are
-        keyed by the order's number, so the two halves of an order always meet in the same one of its two replicas.
-        Payments come late, in another order, and one in ten never: the sink says how many still wait.
+Watch   Two sources meet in `Match`, which keeps whichever half comes first until the other arrives. Both streams are
+        keyed by the order's number, so the two halves of an order always meet in the same replica. Payments come late
+        and in another order, and one in ten never comes: the sink says how many orders are still waiting.
 运行    sage-tui examples/join_streams.py       一直运行，直到停止
 试试    修改 TEAS 里的茶名并保存，新版本立即运行。
 """
@@ -33,7 +33,7 @@ class Orders(SourceFunction):
 
     def execute(self):
         if time.monotonic() < self.next:
-            return None  # 现在没有新订单，稍后再问
+            return None  # 现在没有新订单，稍后会再来取
         self.next = time.monotonic() + 0.2
         self.number += 1
         tea = self.random.choice(list(TEAS))
@@ -69,7 +69,7 @@ class ByOrder(KeyByFunction):
 
 
 class Match(BaseJoinFunction):
-    """Keeps one half of an order until the other comes: tag 0 is an order, tag 1 a payment."""
+    """Keeps one half of an order until the other comes. Tag 0 is an order, tag 1 a payment."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -1,10 +1,10 @@
-"""Misbehaving: sensors send nonsense, a service falls over now and then, and somebody complains in the log.
+"""Misbehaving: sensors send nonsense, a service fails now and then, and an operator complains in the log.
 
-Watch   the pipeline goes on: a record that fails is dropped, counted, and kept with its traceback. Failures groups them
-        by operator, type and place; in Service calls the failed ones stand out, and every so often a slow one.
+Watch   The pipeline continues. A record that fails is dropped, counted, and kept with its traceback. Failures groups
+        them by operator, type and place. In Service calls the failed calls stand out, and now and then a slow one.
 Run     sage-tui examples/misbehaving.py        runs until stopped
-        sage-tui --plain --fail-on-error examples/misbehaving.py        for a script: ctrl+c, then the summary
-Try     mend `Parse` so that it takes "21,5" for 21.5 and save: one group of failures is gone.
+        sage-tui --plain --fail-on-error examples/misbehaving.py        without the dashboard; ctrl+c ends it
+Try     Fix `Parse` so that it reads "21,5" as 21.5, and save: one group of failures is gone.
 """
 
 import random
@@ -19,11 +19,11 @@ from sage.core.api.local_environment import LocalEnvironment
 from sage.core.api.service.base_service import BaseService
 
 ROOMS = {"kitchen": 2, "library": 4, "cellar": 0, "attic": 3}
-"""Rooms and their windows; the cellar has none, which `PerWindow` has not thought of."""
+"""Rooms and their windows. The cellar has none, which `PerWindow` does not expect."""
 
 
 class Sensors(SourceFunction):
-    """Readings as text, nine in ten of them sound."""
+    """Readings as text, nine in ten of them valid."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -32,7 +32,7 @@ class Sensors(SourceFunction):
 
     def execute(self):
         if time.monotonic() < self.next:
-            return None  # nothing now: it will be asked again
+            return None  # nothing now: sage-tui asks again
         self.next = time.monotonic() + 0.05
         room = self.random.choices(list(ROOMS), weights=[10, 10, 1, 10])[0]
         value = self.random.gauss(20, 3)
@@ -53,7 +53,7 @@ class Parse(MapFunction):
 
 
 class Plausible(FilterFunction):
-    """Leaves out what can't be, and says so."""
+    """Drops impossible readings and logs them."""
 
     def execute(self, reading):
         if 12 < reading["celsius"] < 28:
@@ -73,7 +73,7 @@ class Forecast(MapFunction):
 
 
 class WeatherStation(BaseService):
-    """Answers at once, mostly."""
+    """Mostly answers at once."""
 
     def __init__(self):
         self.random = random.Random(4)

@@ -1,14 +1,14 @@
 """Questions and answers: retrieve passages from a memory, rerank them, let a model answer.
 
-No model and no network: `Model` sleeps as long as a small model would think (that latency is simulated) and then
-quotes the best passage. The memory and its search are real, if small.
+There is no model and no network: `Model` sleeps as long as a small model would think (the latency is simulated) and
+then quotes the best passage. The memory and its search are real, but small.
 
-Watch   questions come three times as fast as the model answers, one call at a time: the queue before `Answer` fills,
-        and after some fifteen seconds the header names the bottleneck: the model, not the operator, whose three
-        replicas only wait for it. Later the queues before it are full too, and the source asks no faster than the
-        model answers. In Service calls compare the time a call waited with the time it took.
+Watch   Questions come three times as fast as the model answers, one call at a time. The queue before `Answer` fills.
+        After about fifteen seconds the header names the bottleneck: the model, and not the operator, whose three
+        replicas only wait for it. Later the queues upstream are full too, and the source asks no faster than the model
+        answers. In Service calls, compare how long a call waited with how long it took.
 Run     sage-tui examples/retrieval_qa.py       runs until stopped
-Try     make the model faster (THINKING) and save; or ask about something that the memory doesn't know.
+Try     Make the model faster (THINKING) and save, or ask about something that the memory does not know.
 """
 
 import random
@@ -22,7 +22,7 @@ from sage.core.api.local_environment import LocalEnvironment
 from sage.core.api.service.base_service import BaseService
 
 THINKING = (0.15, 0.45)
-"""Seconds that the simulated model takes, from and to."""
+"""Seconds that the simulated model takes: shortest and longest."""
 
 PASSAGES = [
     "A heron can stand still in shallow water for more than an hour before it strikes.",
@@ -54,7 +54,7 @@ SMALL_WORDS = {"a", "an", "and", "at", "by", "do", "does", "how", "in", "is", "o
 
 
 def words(text):
-    """The words of a text that say something."""
+    """The words of a text, without the small ones."""
     return {word.strip(".,:;?").lower() for word in text.split()} - SMALL_WORDS
 
 
@@ -90,7 +90,7 @@ class Ask(SourceFunction):
 
     def execute(self):
         if time.monotonic() < self.next:
-            return None  # nothing now: it will be asked again
+            return None  # nothing now: sage-tui asks again
         self.next = time.monotonic() + 0.1
         self.asked += 1
         return {"number": self.asked, "question": self.random.choice(QUESTIONS)}
@@ -102,7 +102,7 @@ class Retrieve(MapFunction):
 
 
 class Rerank(MapFunction):
-    """Puts the passage first that has most of the question's words for its length."""
+    """Ranks passages by the words of the question they contain, relative to their length."""
 
     def execute(self, data):
         wanted = words(data["question"])

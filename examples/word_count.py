@@ -1,9 +1,9 @@
-"""Word count: sentences split into words, counted by four replicas, each of which owns some of the words.
+"""Word count: sentences are split into words and counted by four replicas, each of which owns some of the words.
 
-Watch   records/s grows by nine at the flatmap, for a sentence has some nine words; open `CountWord` to see how the
-        words spread over its replicas: a word always goes to the same one (keyed by hash), so no count is split.
+Watch   The flatmap sends about nine times as many records as it receives, one per word. Open `CountWord` to see how the
+        words spread over its replicas. A word always goes to the same one (keyed by hash), so no count is split.
 Run     sage-tui examples/word_count.py         runs until stopped
-Try     halve the delay of the source and save: twice the sentences, and the marks in the trend show when.
+Try     Halve the delay of the source and save: twice as many sentences. A mark in the trend shows when.
 """
 
 import random
@@ -23,7 +23,7 @@ WHERE = ["by the bridge", "under the moon", "in the rain", "before the dawn", "a
 
 
 class Sentences(SourceFunction):
-    """A sentence each time it is asked, for ever."""
+    """A new sentence each time, for ever."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -45,7 +45,7 @@ class ByWord(KeyByFunction):
 
 
 class CountWord(MapFunction):
-    """Counts the words that are its own."""
+    """Counts its own words."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -57,7 +57,7 @@ class CountWord(MapFunction):
 
 
 class PrintTotals(SinkFunction):
-    """Keeps the latest count of each word and prints the most frequent every other second."""
+    """Keeps the latest count of each word and prints the most frequent words every two seconds."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -1,6 +1,6 @@
-"""A bare Textual application with as many widgets as the main screen of the dashboard, 32: what a first frame costs.
+"""A bare Textual application with as many widgets as the dashboard's main screen (32), to measure a first frame.
 
-It shows them, and its footer says Quit when they are drawn.
+The footer says Quit when all of them are drawn.
 """
 
 from typing import ClassVar

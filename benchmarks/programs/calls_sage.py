@@ -1,4 +1,4 @@
-"""Calls of a service that does nothing, era 1: `python calls_sage.py CALLS RESULT`; the result is their p50."""
+"""Calls to a service that does nothing, era 1: `python calls_sage.py CALLS RESULT`; the result is the p50."""
 
 import statistics
 import sys

@@ -1,4 +1,4 @@
-"""The largest resident memory in MB of a four-operator run, era 1: `python memory_sage.py RECORDS RESULT`."""
+"""The peak resident memory in MB of a four-operator run, era 1: `python memory_sage.py RECORDS RESULT`."""
 
 import resource
 import sys

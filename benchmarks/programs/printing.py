@@ -1,4 +1,4 @@
-"""Prints lines: `python printing.py LINES RESULT`; the result is the seconds that printing took."""
+"""Print lines: `python printing.py LINES RESULT`; the result is the seconds it took."""
 
 import sys
 import time

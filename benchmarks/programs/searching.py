@@ -1,7 +1,7 @@
-"""Searches a journal of a million lines as the dashboard does: `python searching.py CHANNEL RESULT WORDS...`.
+"""Search a journal of a million lines as the dashboard does: `python searching.py CHANNEL RESULT WORDS...`.
 
-CHANNEL is output (printed by three sinks in turn, so each line is an event) or log. The result is the seconds from the
-search's beginning until the last line has been searched, in the background, while this thread looks how far it is.
+CHANNEL is output (printed by three sinks in turn, so that each line is an event) or log. The result is the seconds from
+the start of the search until its last line. The search runs in the background while this thread polls its progress.
 """
 
 import sys
@@ -17,7 +17,7 @@ from sage_tui.journal import JournalWriter
 LINES = 1_000_000
 BATCH = 5_000
 LOOK = 0.02
-"""Seconds between two looks: more often than the dashboard's."""
+"""Seconds between two polls, more often than the dashboard's."""
 
 
 def line(channel: str, number: int) -> Event:

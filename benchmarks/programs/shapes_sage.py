@@ -1,7 +1,7 @@
 """Other shapes of pipelines, era 1: `python shapes_sage.py RECORDS RESULT SHAPE [SIZE]`; the result is seconds.
 
 SHAPE: row (SIZE operators, 10), fan (one source, SIZE sinks, 10), shuffle (keyed, SIZE replicas, 4), join, blocking
-(SIZE replicas that sleep 10 ms a record, 8), services (each record calls one of SIZE services, 1).
+(SIZE replicas that sleep 10 ms per record, 8), services (each record calls one of SIZE services, 1).
 """
 
 import sys

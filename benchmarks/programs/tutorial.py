@@ -1,4 +1,4 @@
-"""What a first script looks like, era 1: ten records, and a sink that asks a service about each; both print."""
+"""A typical first script, era 1: ten records, and a sink that calls a service for each; both print."""
 
 from sage.common.utils.logging.custom_logger import CustomLogger
 from sage.core.api.function.batch_function import BatchFunction

@@ -1,7 +1,7 @@
-"""What a dashboard is open on while keys are pressed, era 1: `python watched_sage.py MODE`.
+"""The pipeline in the dashboard while keys are pressed, era 1: `python watched_sage.py MODE`.
 
-MODE: idle (a record a second), flood (lines as fast as they can be printed, and records), spin (four operators that
-compute without an end).
+MODE: idle (one record per second), flood (records, and lines as fast as they can be printed), spin (four operators that
+compute without end).
 """
 
 import sys

@@ -1,10 +1,10 @@
-"""Tries every fault by the real command in three ways and writes what was seen into `docs/faults.md`.
+"""Try every fault with the real command in three modes, and write what was seen to `docs/faults.md`.
 
-    cd tests && python -m faults                    # all of them; status 1 if anything is not as it should be
+    cd tests && python -m faults                    # all of them; status 1 if anything is wrong
     cd tests && python -m faults segfault suspended  # some of them, nothing is written
     cd tests && python -m faults --scripts FOLDER    # the scripts, to be run by hand
 
-Linux only: it looks into /proc for what is left behind.
+Linux only: it reads /proc to find what is left behind.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def page(seen: dict[tuple[str, str], Seen], seconds: float) -> str:
 
 
 def main() -> int:
-    """Try them, and tell."""
+    """Try the faults and report."""
     parser = argparse.ArgumentParser(prog="python -m faults", description="Try every fault by the real command.")
     parser.add_argument("names", nargs="*", metavar="FAULT", help="some faults only")
     parser.add_argument("--scripts", type=Path, metavar="FOLDER", help="write the scripts there, and run nothing")
@@ -120,7 +120,7 @@ def main() -> int:
 
 
 def try_all(faults: Sequence[Fault], ways: Sequence[str], at_once: int) -> dict[tuple[str, str], Seen]:
-    """Try faults, several at a time, and print what is wrong as it is found."""
+    """Try faults, several at a time, and print each problem as it is found."""
     with tempfile.TemporaryDirectory(prefix="faults-") as name, ThreadPoolExecutor(at_once) as pool:
         trials = [(fault, way) for fault in faults if not fault.lacks for way in ways if way in fault.ways]
         tried = pool.map(lambda trial: attempt(trial[0], trial[1], Path(name, f"{trial[0].name}-{trial[1]}")), trials)

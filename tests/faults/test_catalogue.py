@@ -1,6 +1,6 @@
-"""The faults of the catalogue that take but a moment, each by the real command with `--plain`.
+"""The quick faults of the catalogue, each with the real command and `--plain`.
 
-`python -m faults` tries all of them in all three ways. Those that are slow are marked `faults` and run on demand.
+`python -m faults` tries all of them in all three modes. Slow ones are marked `faults` and run on demand.
 """
 
 from __future__ import annotations

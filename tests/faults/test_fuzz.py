@@ -1,6 +1,6 @@
-"""Bytes from anywhere: the codec raises nothing but `EventError`, a recording nothing but `RecordingError`.
+"""Random bytes: the codec raises only `EventError`, a recording only `RecordingError`.
 
-What can be read of a damaged recording is read, and nothing that it says takes more memory than its limits.
+A damaged recording is read as far as possible, and nothing in it makes us exceed the memory limits.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_a_state_from_anywhere_is_a_state_or_a_state_error(value: Any) -> None:
 
 
 def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to everything inside a JSON value."""
+    """The paths to everything inside a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
         yield (*way, key)

@@ -1,4 +1,4 @@
-"""Recordings that somebody made to fill the memory, to keep us waiting or to be counted wrongly."""
+"""Recordings made to fill the memory, to take forever or to falsify counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE = 60
 
 @pytest.fixture(autouse=True)
 def patience() -> Iterator[None]:
-    """What would take minutes, or for ever, fails."""
+    """Fail what would take minutes or forever."""
 
     def give_up(signum: int, frame: object) -> NoReturn:
         raise AssertionError(f"not done in {PATIENCE} seconds")

@@ -1,4 +1,4 @@
-"""A worker that is killed at every stage of its life: the run ends, is told, and leaves nothing behind."""
+"""A worker killed at any stage: the run ends, is reported, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ time.sleep(3600)
 
 @dataclass
 class Faulty:
-    """A session of the script above, all that it told, and where its runs are kept."""
+    """A session of the script above, its events, and the folder of its runs."""
 
     session: Session
     heard: Heard
@@ -94,7 +94,7 @@ Begin = Callable[[str], Faulty]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Begin]:
-    """Start a session whose script kills itself at a stage; closed in the end, and then nothing may be left."""
+    """Start a session whose script kills itself at a stage. Closes it in the end and checks that nothing is left."""
     made: list[Faulty] = []
 
     def start(stage: str) -> Faulty:
@@ -114,7 +114,7 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
 
 
 def is_whole(faulty: Faulty, run: int = 1) -> None:
-    """The run's events are numbered without a gap from its start to its end, and its journal tells the same."""
+    """The run's events are numbered without gaps from start to end, and its journal has the same."""
     events = faulty.events(run)
     assert [event.seq for event in events] == list(range(len(events)))
     assert (type(events[0]), type(events[-1])) == (RunStarted, RunFinished)

@@ -1,4 +1,4 @@
-"""What `faulthandler` left behind, read for the place of a crash."""
+"""Find the place of a crash in the output of `faulthandler`."""
 
 from __future__ import annotations
 

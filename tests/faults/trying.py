@@ -1,4 +1,4 @@
-"""Tries a fault by the real command, in each way, and compares what is seen with what is right."""
+"""Try a fault with the real command in each mode, and compare what is seen with what is right."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from support.terminal import Terminal, Then
 from support.waiting import SOON
 
 MARK = "SAGE_TUI_FAULT"
-"""The environment variable by which the processes of a trial are known."""
+"""The environment variable that marks the processes of a trial."""
 
 _BETWEEN_INTERRUPTS = (0.5, 2.0, 8.0, 32.0)
 _AT_ONCE = 0.5
 _TELLING = re.compile(r"sage-tui: |  [\d,]+ x |  (warning|error): ")
-"""Lines of the summary that say how it ended; the others give numbers."""
+"""Lines of the summary that say how the run ended. The others give numbers."""
 _VARYING = (
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "… s"),
     (re.compile(r"\bsession_\d+_\d+(_\d+)?(-\w+)?"), "session_…"),
 )
 _RUN = re.compile(r"\brun (\d+)\b")
 _NEVER_DRAWN = (b"\x1b]52;", b"\x1b]0;evil", b"\x1b]0;title", b"\x1bc", b"\x1b[6n where")
-"""What scripts print that the terminal must not get from the dashboard."""
+"""What scripts print and the dashboard must not pass to the terminal."""
 
 
 @dataclass
 class Seen:
-    """What was seen of a fault in one way: `text` for people, and what is wrong with it."""
+    """What was seen of a fault in one mode: `text` to read, and what is wrong."""
 
     way: str
     text: str = ""
@@ -49,18 +49,18 @@ class Seen:
     seconds: float = 0.0
 
     def expect(self, wanted: object, found: object, what: str) -> None:
-        """Note as wrong what is not as wanted."""
+        """Note a value that is not the expected one."""
         if wanted != found:
             self.wrong.append(f"{what}: {found!r} instead of {wanted!r}")
 
     def expect_in(self, wanted: str | bytes, found: str | bytes, what: str) -> None:
-        """Note as wrong where something is missing."""
+        """Note an expected text that is missing."""
         if wanted not in found:  # type: ignore[operator]
             self.wrong.append(f"{what} lacks {wanted!r}: …{found[-300:]!r}")
 
 
 def attempt(fault: Fault, way: str, folder: Path) -> Seen:
-    """Try a fault in a way, in an empty folder."""
+    """Try a fault in one mode, in an empty folder."""
     trial = Trial(folder, folder / "project" / f"{fault.name}.py", way)
     trial.script.parent.mkdir(parents=True)
     trial.root.mkdir()
@@ -98,7 +98,7 @@ def write_script(fault: Fault, path: Path) -> None:
 
 
 def command_line(fault: Fault, way: str, folder: str, command: tuple[str, ...] = COMMAND) -> list[str]:
-    """What is run; `folder` is the trial's."""
+    """The command to run in the trial's `folder`."""
     file = f"{folder}/project/" + fault.file.format(name=fault.name)
     by = (
         (shutil.which(fault.wrap[0]) or fault.wrap[0], *fault.wrap[1:])
@@ -118,7 +118,7 @@ def _surroundings(fault: Fault, folder: Path) -> dict[str, str]:
 
 
 class _Piped:
-    """The command with pipes for its streams, each read by a thread."""
+    """The command with pipes for its streams; a thread reads each."""
 
     def __init__(self, command: list[str], folder: Path, changes: dict[str, str]) -> None:
         self.out, self.err = bytearray(), bytearray()
@@ -146,7 +146,7 @@ class _Piped:
             self._changed.notify_all()
 
     def wait_for(self, text: str) -> bool:
-        """Wait until it has printed `text`, or can't any more."""
+        """Wait until it has printed `text`, or has ended."""
         wanted = text.encode()
         with self._changed:
             self._changed.wait_for(lambda: wanted in self.out or not self._threads[0].is_alive(), SOON)
@@ -201,7 +201,7 @@ def _disturb(fault: Fault, trial: Trial, piped: _Piped, seen: Seen) -> None:
 
 
 def _interrupt_again(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt it until it ends: what comes too soon is taken for an echo of the one before."""
+    """Interrupt it until it ends. A signal that comes too soon counts as an echo of the one before."""
     for seconds in _BETWEEN_INTERRUPTS:
         try:
             process.wait(seconds)
@@ -298,7 +298,7 @@ def _in_dashboard(fault: Fault, trial: Trial, seen: Seen) -> None:
 
 
 def _watch(fault: Fault, trial: Trial, terminal: Terminal) -> list[str]:
-    """See it run, do what is done to it, run it again, leave; the states that were shown."""
+    """Watch it run, do the fault's action, run it again, and quit. Returns the states that were shown."""
     if fault.status == 2:
         terminal.wait()
         return []
@@ -358,7 +358,7 @@ def _last_words(terminal: Terminal, trial: Trial) -> str:
 
 
 def _left_over(folder: Path) -> list[tuple[int, str]]:
-    """The processes of a trial that don't end by themselves soon."""
+    """The processes of a trial that don't soon end by themselves."""
     end = time.monotonic() + SOON
     while (left := list(_of(folder))) and time.monotonic() < end:
         time.sleep(0.05)
@@ -380,7 +380,7 @@ def _is_zombie(entry: Path) -> bool:
 
 
 def _shown(text: str, trial: Trial) -> str:
-    """One line, without the places of this machine."""
+    """One line, without paths of this machine."""
     for place in (trial.script.parent, trial.folder):
         text = text.replace(f"{place}/", "")
     line = " ".join(text.replace(HERE, "").split())

@@ -1,4 +1,4 @@
-"""Running the real command through pipes, and looking for what it leaves behind."""
+"""Run the real command through pipes, and find what it leaves behind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Completed:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Our own environment with `changes`, and nothing in it that decides how a command behaves."""
+    """This process's environment with `changes`, without variables that change how a command behaves."""
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "COLUMNS", "LINES")}
     return kept | changes
 
@@ -69,13 +69,13 @@ def completed(
 
 
 def tails(out: bytes | None, err: bytes | None) -> str:
-    """The ends of stdout and stderr, for people."""
+    """The ends of stdout and stderr, to read."""
     pairs = (("stdout", out or b""), ("stderr", err or b""))
     return "\n".join(f"{name}: {len(text)} bytes, at last {text[-600:]!r}" for name, text in pairs)
 
 
 def ended_how(process: Popen[bytes]) -> str:
-    """Whether a process still runs, and if not, how it ended."""
+    """Whether a process still runs, or how it ended."""
     status = process.poll()
     if status is None:
         return "the command still runs"
@@ -85,7 +85,7 @@ def ended_how(process: Popen[bytes]) -> str:
 
 
 class Running:
-    """The command, started with pipes for its streams; killed at the end of the `with` block if it still runs."""
+    """The command with pipes for its streams. The end of the `with` block kills it if it still runs."""
 
     def __init__(self, *arguments: str | Path, cwd: Path, **changes: str) -> None:
         self.process = Popen(
@@ -126,17 +126,17 @@ class Running:
         return line
 
     def close_stdout(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process.stdout = None
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the command, and to nobody else."""
+        """Send a signal to the command only."""
         self.process.send_signal(signum)
 
     def end(self) -> Completed:
-        """Wait for its end; what it printed since the last `line`."""
+        """Wait for its end. Returns what it printed since the last `line`."""
         try:
             out, err = self.process.communicate(timeout=SOON)
         except subprocess.TimeoutExpired:
@@ -144,7 +144,7 @@ class Running:
         return Completed(self.process.returncode, bytes(self._read) + (out or b""), err)
 
     def _report(self, what: str) -> str:
-        """What went wrong, and how far it had come; the command is ended for that."""
+        """What went wrong and how far the command had come. Ends the command."""
         try:
             out, err = self.process.communicate(timeout=1.0)  # it may be about to end
             how = ended_how(self.process)
@@ -156,7 +156,7 @@ class Running:
 
 
 def processes(mark: str | Path) -> list[int]:
-    """The ids of the processes whose command line contains `mark`, our own and zombies left out."""
+    """The ids of the processes whose command line contains `mark`, without this one and zombies."""
     found = []
     for pid, command in _command_lines():
         if str(mark) in command and pid != os.getpid():
@@ -181,7 +181,7 @@ def _command_lines() -> Sequence[tuple[int, str]]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process stands still, as after ctrl+z."""
+    """Whether a process is stopped, as by ctrl+z."""
     status = Path(f"/proc/{pid}/stat")
     if status.exists():
         return status.read_text().rpartition(")")[2].split()[0] == "T"
@@ -190,7 +190,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def worker_of(script: Path) -> int:
-    """The process id of the worker that runs `script`, once there is just one (a save starts the next one ahead)."""
+    """The process id of the worker that runs `script`, once there is only one (a save starts the next one early)."""
 
     def only() -> list[int]:
         found = [pid for pid in processes(script) if _is_worker(pid)]
@@ -204,7 +204,7 @@ def _is_worker(pid: int) -> bool:
 
 
 def nothing_left(script: Path) -> None:
-    """Wait until no process has `script` on its command line any more."""
+    """Wait until no process has `script` on its command line."""
     eventually(lambda: not processes(script), f"the end of every process of {script}", lambda: _commands_of(script))
 
 

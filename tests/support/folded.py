@@ -1,4 +1,4 @@
-"""A run that is told events, and what of it is to be seen: for the tests of its state."""
+"""A run that a test feeds with events, and its view: for tests of the state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HELLO = PipelineSubmitted(
 
 
 class Run:
-    """A run under way: events are told with the time at which they happen, in seconds since its start."""
+    """A running run. Its events have times in seconds since its start."""
 
     def __init__(self) -> None:
         self.state = RunState(1)
@@ -62,7 +62,7 @@ class Run:
 
 
 def hello_run() -> Run:
-    """A run whose pipeline was just submitted."""
+    """A run whose pipeline has just been submitted."""
     return Run().tell(0, RunStarted(script="hello.py", python="3.11", reason="start")).tell(0.5, HELLO)
 
 

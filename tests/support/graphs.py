@@ -1,4 +1,4 @@
-"""Graphs made of plain functions, a publisher that remembers, and running one to its end: what engine tests need."""
+"""For engine tests: graphs made of plain functions, a publisher that keeps events, and a run to the end."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Recorder:
 
 
 class Function:
-    """A user's function made of a callable; `close` and `context` are what operators may have."""
+    """A user's function made of a callable, with the `close` and `context` that operators may have."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
         self.execute = execute
 
 
 class Collected:
-    """A sink that keeps what it gets, of all replicas."""
+    """A sink that keeps what all its replicas receive."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -110,7 +110,7 @@ class Pipeline:
 
 
 def per_replica(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Mark a function of the context as what makes the user's object for each replica."""
+    """Mark a function of the context as the one that makes each replica's object."""
 
     def make(context: Any) -> Any:
         return create(context)

@@ -1,4 +1,4 @@
-"""What a session's listener heard, for tests that wait for it; and the stub of a worker."""
+"""What a session's listener received, for tests that wait for it; and a stub worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Heard:
-    """All events of a session, and waiting for one."""
+    """All events of a session, with a wait for one."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
@@ -35,7 +35,7 @@ class Heard:
             self._changed.notify_all()
 
     def until(self, found: Callable[[Event], bool], what: str = "event") -> Event:
-        """The first event that fits, now or later."""
+        """The first matching event, now or later."""
         return self.until_all(lambda events: next((event for event in events if found(event)), None), what)
 
     def until_all(self, found: Callable[[list[Event]], T | None], what: str = "events") -> T:
@@ -61,22 +61,22 @@ class Heard:
         )
 
     def said(self, text: str) -> Event:
-        """Waits until a line has been printed."""
+        """Wait until a line has been printed."""
         return self.until(lambda event: isinstance(event, Output) and text in event.text, text)
 
     def finished(self, run: int = 1) -> RunFinished:
-        """Waits for the end of a run."""
+        """Wait for the end of a run."""
         event = self.until(lambda event: isinstance(event, RunFinished) and event.run == run, f"end of run {run}")
         assert isinstance(event, RunFinished)
         return event
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something that announces itself in no other way is true."""
+    """Wait until something is true that has no event."""
     eventually(condition, "the condition")
 
 
 def age() -> None:
-    """Let what has been written so far be older than the run to come."""
+    """Make everything written so far older than the next run."""
     now = time.time()
     wait_for(lambda: time.time() > now + 0.03)

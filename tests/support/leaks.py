@@ -1,6 +1,6 @@
-"""What a test leaves behind: threads, descriptors, processes, files.
+"""Find what a test leaves behind: threads, descriptors, processes, files.
 
-Each looks only at what is this process' own, or bears a mark that its processes inherit: other tests run beside it.
+Only this process's own things count, or those with a mark that its processes inherit: other tests run beside it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 from support.waiting import SOON
 
 MARK = "SAGE_TUI_TEST"
-"""The environment variable by which the processes of a test are known, whoever's children they have become."""
+"""The environment variable that marks the processes of a test, even after they are reparented."""
 
 _FOLDER = Path("/proc/self/fd")
 _LASTING = ("sage-bus", "sage-preview", "asyncio_", "ThreadPoolExecutor", "pytest", "Dummy-")
-"""Names of threads that outlive a test by design: of pools that the process shares."""
+"""Names of threads that outlive a test by design, such as those of shared pools."""
 
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 _started = 0
-"""How often this process has started another one."""
+"""How many processes this one has started."""
 
 
 def _note_start(event: str, _: object) -> None:
@@ -44,7 +44,7 @@ def _threads() -> set[threading.Thread]:
 
 
 def _descriptors() -> dict[int, str]:
-    """The open descriptors and what is behind each; nothing where there is no /proc."""
+    """The open descriptors and what each refers to; empty without /proc."""
     found = {}
     if _FOLDER.is_dir():
         for entry in _FOLDER.iterdir():
@@ -67,7 +67,7 @@ def _children() -> set[int]:
 
 
 def _marked(mark: str) -> dict[int, str]:
-    """The processes that inherited a mark, and their commands, but for our own; nothing where there is no /proc."""
+    """The processes that inherited a mark, and their commands, without this one; empty without /proc."""
     wanted = f"{MARK}={mark}".encode()
     found = {}
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -81,15 +81,15 @@ def _marked(mark: str) -> dict[int, str]:
 
 
 def _files() -> set[str]:
-    """What lies in the folder of temporary files."""
+    """The contents of the folder for temporary files."""
     return set(os.listdir(tempfile.gettempdir()))  # noqa: PTH208  (asked for each test: names are enough)
 
 
 @contextmanager
 def nothing_outlives(mark: str) -> Iterator[None]:
-    """Fails if what runs inside leaves a thread, descriptor, process or temporary file behind.
+    """Fail if the block leaves a thread, descriptor, process or temporary file behind.
 
-    What it starts bears the `mark`, which no other test may have.
+    Processes started inside inherit `mark`, which no other test may use.
     """
     os.environ[MARK] = mark
     threads, children, started, files = _threads(), _children(), _started, _files()

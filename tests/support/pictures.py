@@ -1,4 +1,4 @@
-"""Snapshots of screens that are opened by a message."""
+"""Snapshots of screens that a message opens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def taken(
     keys: Sequence[str] = (),
     opening: Message | None = None,
 ) -> bool:
-    """Whether the dashboard looks as it did, after a message and some keys, when every search is complete."""
+    """Whether the dashboard matches its snapshot after a message and some keys, once every search is complete."""
 
     async def prepare(pilot: Pilot[None]) -> None:
         app = pilot.app
@@ -46,14 +46,14 @@ def taken(
 
 
 def searched(app: SageApp) -> bool:
-    """Whether nothing on the screen is still being searched."""
+    """Whether every search on the screen is complete."""
     scans = [lines.filter_scan for lines in app.screen.query(LineList)]
     scans += [pane.ranking for pane in app.screen.query(ServiceCallsPane)]
     return all(scan is None or scan.complete for scan in scans)
 
 
 async def drawn(pilot: Pilot[None]) -> None:
-    """Wait until the screen stays as it is: a size that changes may change another one's content a pause later."""
+    """Wait until the screen is stable: a resize may change the contents of another widget a moment later."""
     before: list[Strip] = []
     for _ in range(50):
         await pilot.pause()

@@ -1,7 +1,7 @@
-"""Random pipelines of every kind of operator: drawn by hypothesis, built for the engine, and computed by a model.
+"""Random pipelines with every kind of operator: drawn by hypothesis, built for the engine, and computed by a model.
 
-The model delivers record by record in one thread. By the rules the order of the threads can't matter, so what each sink
-gets, and what each operator and service has counted, are known.
+The model delivers record by record in one thread. The rules make the order of threads irrelevant, so it knows what each
+sink receives and what each operator and service counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from support.random_rules import (
 from sage_runtime.graph import Graph, Partition
 
 LAPS = 2
-"""How often the record of a source may go round a loop."""
+"""How often a source's record may go round a loop."""
 
 MANY = 100
 """So many records a source without an end gives at full speed."""
@@ -199,7 +199,7 @@ def _generate(source: Origin) -> Iterator[Item]:
 
 @dataclass
 class Outcome:
-    """What must have happened: the values at each sink, and counts by operator or service id."""
+    """What must happen: the values at each sink, and the counts by operator or service id."""
 
     sinks: list[Counter[Item]]
     records_in: Counter[str] = field(default_factory=Counter)
@@ -210,12 +210,12 @@ class Outcome:
 
 
 def emitted(plan: Plan) -> list[list[Item]]:
-    """What each source gives, in all."""
+    """Everything each source emits."""
     return [[Item(number, LAPS) for number in source.numbers] * source.parallelism for source in plan.sources]
 
 
 def model(plan: Plan, graph: Graph, given: list[list[Item]]) -> Outcome:
-    """What must happen when the sources give that."""
+    """What must happen when the sources emit that."""
     outcome = Outcome([Counter() for _ in plan.sinks])
     rules = {operator_id(n): operator.kind for n, operator in enumerate(plan.operators, len(plan.sources))}
     rules |= {f"again_{n}": "again" for n in range(len(plan.loops))}

@@ -1,6 +1,6 @@
-"""What the operators of random pipelines do with a record: as a rule, and as the user's function that keeps to it.
+"""What the operators of random pipelines do with a record: as a rule, and as a user's function that follows it.
 
-A rule depends on nothing but the record, its key and the input it comes from.
+A rule depends only on the record, its key and its input.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Item(NamedTuple):
 
 
 class Unhashable:
-    """A key whose hash raises something else than the usual."""
+    """A key whose hash raises an unusual exception."""
 
     def __hash__(self) -> int:
         raise LookupError("no hash")
@@ -34,7 +34,7 @@ NOT_A_NUMBER = float("nan")
 
 
 class Done(NamedTuple):
-    """What an operator makes of a record: results, whether it raises after them, and the key that they carry."""
+    """The outcome for a record: the results, whether the operator then raises, and the key of the results."""
 
     results: Sequence[Item]
     raises: bool = False
@@ -54,13 +54,13 @@ def kept(item: Item, key: Any, _: int) -> Done:
 
 
 def several(item: Item, key: Any, _: int) -> Done:
-    """Some results; where it raises, those that a generator gave before are under way already."""
+    """Some results. Where it raises, the results that a generator yielded before are already sent."""
     results = [Item(item.number + n, item.laps) for n in range(item.number % 4)]
     return Done(results, item.number % 9 == 6, key)
 
 
 def collected(item: Item, key: Any, _: int) -> Done:
-    """Results by `collect`: where it raises, they are dropped."""
+    """Results by `collect`. Where it raises, they are dropped."""
     results = [Item(item.number + n, item.laps) for n in range(item.number % 3)]
     return Done((), True, key) if item.number % 9 == 6 else Done(results, False, key)
 
@@ -70,7 +70,7 @@ def both(item: Item, key: Any, tag: int) -> Done:
 
 
 def key_of(item: Item) -> Any:
-    """A key of many kinds: numbers, equal to one another or not, a list, none at all, and one without a hash."""
+    """Keys of many kinds: equal and unequal numbers, a list, None, and one without a hash."""
     return (item.number, "odd", 2.0, 2, NOT_A_NUMBER, [item.number], None, UNHASHABLE)[item.number % 8]
 
 
@@ -85,7 +85,7 @@ def joined(item: Item, key: Any, tag: int) -> Done:
 
 
 def asked(item: Item) -> tuple[str, ...]:
-    """Which services are called for a record: `second` asks `first` in its turn."""
+    """Which services are called for a record. `second` calls `first`."""
     return ("second", "first") if item.number % 5 == 4 else ("first",)
 
 
@@ -94,7 +94,7 @@ def refused(item: Item) -> bool:
 
 
 def late(item: Item) -> bool:
-    """Whether the call, always one of `first`, takes longer than its caller waits."""
+    """Whether the call, always to `first`, takes longer than its caller waits."""
     return item.number % 50 == 11
 
 
@@ -132,7 +132,7 @@ class RefusedError(Exception):
 
 
 class Functions:
-    """A user's function of every kind, which does what the rule says."""
+    """A user's function of any kind that follows the rule."""
 
     def __init__(self, kind: str, context: OperatorContext) -> None:
         self.context = context
@@ -191,7 +191,7 @@ class Join(Functions):
 
 
 class Ask(Functions):
-    """Asks one service or the other, and waits at once, later, or for too short a time."""
+    """Calls a service and waits at once, later, or too short."""
 
     def execute(self, item: Item) -> Item:
         context, name = self.context, asked(item)[0]
@@ -242,7 +242,7 @@ CLASSES: dict[str, tuple[str, type[Functions]]] = {
 
 
 class Sink(Collected):
-    """A sink that fails at some records and keeps the others."""
+    """A sink that fails on some records and keeps the others."""
 
     def execute(self, value: Any) -> None:
         if ended(value, None, 0).raises:

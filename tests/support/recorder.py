@@ -1,4 +1,4 @@
-"""Writes journals as a session does."""
+"""Write journals as a session does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _open: list[JournalWriter] = []
 
 
 def close_all() -> None:
-    """Close the journals of all recorders that there were so far."""
+    """Close the journals of all recorders so far."""
     while _open:
         _open.pop().close()
 
@@ -28,7 +28,7 @@ class Recorder:
         self.writer = JournalWriter(folder, self.state.to_json, limit=limit, segment_bytes=segment_bytes)
         self.seq = 0
         self.paused = 0.0
-        """Seconds that have passed in which nothing was written."""
+        """Seconds since the last write."""
         _open.append(self.writer)
 
     def write(self, *events: Event) -> None:

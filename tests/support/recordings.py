@@ -1,4 +1,4 @@
-"""Recordings that tests make, and the reading of one in every way."""
+"""Make recordings, and read one in every way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def small_session(folder: Path) -> Path:
 
 
 def read_all(path: Path) -> int:
-    """Read a recording as `sage-tui FILE` does, in every way; the lines of output there are."""
+    """Read a recording in every way that `sage-tui FILE` does. Returns the number of output lines."""
     try:
         recording = open_recording(path)
     except JournalError:

@@ -1,8 +1,8 @@
-"""The smallest engine: one thread, no channels. It says what the others have to deliver.
+"""The smallest engine: one thread, no channels. It defines what other engines must deliver.
 
-`submit` runs the whole pipeline and returns when it has ended. The sources are asked in turn, a record each; a record
-goes through the whole graph, breadth first, before the next source is asked. A service is called where it is called.
-Asynchronous calls, time-outs, pause, step, and a `submit` that returns to a running pipeline need threads.
+`submit` runs the whole pipeline and returns when it has ended. Sources take turns, one record each. A record goes
+through the whole graph, breadth first, before the next source is asked. A service runs in its caller's thread.
+Asynchronous calls, time-outs, pause, step, and a `submit` that returns while the pipeline runs need threads.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ NOTHING = object()
 
 
 class FailedJobError(Exception):
-    """An operator raised in era 3: the cause is what failed the job."""
+    """An operator raised in era 3. The cause is the exception that failed the job."""
 
 
 class Services:
-    """`call_service` of everybody: the services of a job, called on the spot."""
+    """The services of a job, called directly: every function's `call_service`."""
 
     def __init__(self, job: ReferenceJob) -> None:
         self.job = job
@@ -87,7 +87,7 @@ class Services:
 
 
 class ReferenceJob:
-    """One pipeline, run by `run` from its beginning to its end."""
+    """One pipeline. `run` runs it from start to end."""
 
     def __init__(self, name: str, graph: Graph, publisher: Publisher) -> None:
         self.id = name
@@ -155,7 +155,7 @@ class ReferenceJob:
                 self._functions[spec.id] = [spec.create(context) for context in self._contexts[spec.id]]
 
     def _records(self, spec: OperatorSpec) -> Iterator[tuple[OperatorSpec, Any]]:
-        """What a source gives: records, `NOTHING` where it has none just now. It ends where the source does."""
+        """A source's records, or `NOTHING` when it has none just now, until the source ends."""
         if spec.values is not None:
             yield from ((spec, value) for value in spec.values if value is not None)
             return
@@ -187,7 +187,7 @@ class ReferenceJob:
                     self._deliver(record[0], None, record[1])
 
     def _deliver(self, spec: OperatorSpec, key: Any, value: Any) -> None:
-        """Carry a record through the graph, and all that comes of it."""
+        """Carry a record and all its results through the graph."""
         agenda: deque[tuple[EdgeSpec, Any, Any]] = deque((edge, key, value) for edge in self.graph.outputs[spec.id])
         operators = {operator.id: operator for operator in self.graph.operators}
         while agenda:
@@ -240,7 +240,7 @@ class ReferenceJob:
             return []
 
     def _each(self, result: Any, *, join: bool = False) -> list[Any]:
-        """The records in what a flatmap or a join returned."""
+        """The records in the result of a flatmap or a join."""
         era_3 = self.graph.era == 3
         if join and not era_3:
             whole = not isinstance(result, list)

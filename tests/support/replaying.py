@@ -1,4 +1,4 @@
-"""A session that replays what a test scripts."""
+"""A session that replays a test's script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sage_tui.state.views import ReplayView
 
 
 class FakeReplay(FakeSession):
-    """Notes what it is told to do, and goes where it is sent."""
+    """Notes its commands, and seeks where it is told."""
 
     def play(self) -> None:
         self.done.append("play")
@@ -33,7 +33,7 @@ class FakeReplay(FakeSession):
         self.done.append(("run", run))
 
     def replaying(self, **changes: Any) -> None:
-        """Change where the replay is."""
+        """Move the replay."""
         assert self.view.replay is not None
         self.view = replace(self.view, replay=replace(self.view.replay, **changes))
 

@@ -16,7 +16,7 @@ from sage.core.api.service.base_service import BaseService
 from sage.common.utils.logging.custom_logger import CustomLogger
 CustomLogger.disable_global_console_debug()
 """
-"""What most of them begin with."""
+"""The imports that most of them begin with."""
 
 TUTORIAL = (
     IMPORTS
@@ -82,21 +82,21 @@ env.from_source(Ticks, delay=0.02).sink(Show)
 env.submit(autostop=True)
 """
 )
-"""A stream that goes on until it is stopped."""
+"""A stream that runs until it is stopped."""
 
 
 def ticking(last: int) -> str:
-    """A stream of so many ticks, that goes on without a word then: what it prints is the same on any machine."""
+    """A stream of so many ticks that then stays silent, so its output is the same on any machine."""
     return STREAM.replace("return self.count", f"return self.count if self.count <= {last} else None")
 
 
 TICKS = ticking(5)
-"""Few enough that all of them are on the screen."""
+"""Few enough to fit on the screen."""
 
 ENDING = STREAM.replace(
     "self.count += 1", "if self.count == 5:\n            raise StopIteration\n        self.count += 1"
 )
-"""Five ticks, and then the end."""
+"""Five ticks, then the end."""
 
 
 SHOP = (
@@ -154,17 +154,17 @@ env.from_source(Orders, delay=0.005).map(Price).sink(Show)
 env.submit(autostop=True)
 """
 )
-"""Asks for a name, then takes an order for each line of the file beside it: nothing happens by itself."""
+"""Asks for a name, then takes an order for each line of a file beside it, so nothing happens by itself."""
 
 ORDERS = (
     "".join(f"bad {number}\n" if number % 10 == 0 else f"order {number}\n" for number in range(1, 61))
     + f"order 61 {' '.join(f'with {number}' for number in range(1, 401))}\n"
 )
-"""Sixty short orders, of which six are bad, and a long one."""
+"""Sixty short orders, six of them bad, and a long one."""
 
 
 def written(folder: Path, name: str, text: str, *, imports: bool = False) -> Path:
-    """Write a script into `folder`, the common imports before it if they are wanted."""
+    """Write a script into `folder`, by default after the common imports."""
     path = folder / name
     path.write_text((IMPORTS if imports else "") + dedent(text))
     return path

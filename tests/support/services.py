@@ -13,7 +13,7 @@ from sage_runtime.engine.threads.job import Job
 
 
 def calling(call: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
-    """A function that calls with its context and the record, for `Pipeline.add`."""
+    """An operator's function that runs a call with its context and the record, for `Pipeline.add`."""
     return per_replica(lambda context: Function(lambda value: call(context, value)))
 
 
@@ -37,7 +37,7 @@ class Echo:
 
 
 class Waiting:
-    """A service whose `wait` waits until it is let go; `count` counts what it executed."""
+    """A service whose `wait` blocks until released; `count` is the number of calls it executed."""
 
     def __init__(self) -> None:
         self.inside = threading.Event()

@@ -1,4 +1,4 @@
-"""A session that plays a script of events, for the tests of what shows one."""
+"""A session that plays scripted events, for tests of what shows a session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Event | Callable[["PlayedSession"], None]
 
 
 class PlayedSession:
-    """Plays events and calls on a thread of its own, as a session's reader does; notes the signals it is sent."""
+    """Plays events and calls on its own thread, as a session's reader does. Notes the signals it receives."""
 
     folder = Path("the-session")
     python = ""

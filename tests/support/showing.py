@@ -1,4 +1,4 @@
-"""A session that shows what a test scripts: views, lines and the commands that the dashboard sent."""
+"""A session that shows scripted views and lines, and notes the commands that the dashboard sends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from sage_tui.state.views import (
 )
 
 NOON = 1_700_049_600.0
-"""12:00:00 UTC on some day."""
+"""12:00:00 UTC on an arbitrary day."""
 
 
 class FakeLines:
@@ -73,7 +73,7 @@ class FakeLines:
 
 
 class FakeSession:
-    """Shows `view`; everything sent or asked is noted in `done`."""
+    """Shows `view`, and notes everything that is sent or asked in `done`."""
 
     def __init__(self, view: SessionView) -> None:
         self.view = view
@@ -141,7 +141,7 @@ class FakeSession:
     # --- what tests say ----------------------------------------------------------------------------------------------
 
     def show(self, **changes: Any) -> None:
-        """Change fields of the shown run, which is the current one."""
+        """Change fields of the shown run, the current one."""
         run = replace(self.view.shown, **changes)
         self.view = replace(self.view, shown=run, current=run)
 
@@ -175,7 +175,7 @@ class FakeSession:
         )
 
     def fail(self, failure: Failure, count: int = 1) -> None:
-        """A group with one kept failure that stands for `count`."""
+        """A group of `count` failures, one of them kept."""
         lines = self.lines("failure")
         lines.add(failure)
         group = FailureGroup(
@@ -202,7 +202,7 @@ LATENCY = Latency(p50=0.0003, p95=0.00038, p99=0.0004, max=0.002)
 
 
 def operator(name: str, kind: str, pipeline: str = "hello", **fields: Any) -> OperatorView:
-    """An operator in the middle of its work."""
+    """A running operator."""
     values: dict[str, Any] = {
         "key": f"{pipeline}/{name}",
         "pipeline": pipeline,
@@ -263,7 +263,7 @@ def service(name: str, callers: Sequence[str], pipeline: str = "hello", **fields
 
 
 def hello_pipeline() -> PipelineView:
-    """HelloBatch → UpperCaseMap → PrintSink; the map calls a service and is the slow one."""
+    """HelloBatch → UpperCaseMap → PrintSink. The map calls a service and is slow."""
     return PipelineView(
         id="hello",
         name="hello",
@@ -291,7 +291,7 @@ def hello_pipeline() -> PipelineView:
 
 
 def run_view(run: int = 1, **fields: Any) -> RunView:
-    """A run that has just been started; nothing submitted."""
+    """A run that has just started, with nothing submitted."""
     values: dict[str, Any] = {
         "run": run,
         "seq": 1,
@@ -320,7 +320,7 @@ def run_view(run: int = 1, **fields: Any) -> RunView:
 
 
 def session_view(run: RunView, **fields: Any) -> SessionView:
-    """A live session whose current run is shown."""
+    """A live session that shows its current run."""
     summary = RunSummary(run.run, run.reason, run.changed, run.phase, run.started, run.elapsed, run.errors)
     values: dict[str, Any] = {
         "script": "examples/hello_service_world.py",
@@ -404,12 +404,12 @@ def misbehaving_session() -> FakeSession:
 
 
 def notice(message: str, level: str = "warning") -> Notice:
-    """Something that people should know."""
+    """A notice to the user."""
     return Notice(t=NOON, level=level, message=message)
 
 
 def syntax_error() -> ReloadFailed:
-    """The save that does not compile."""
+    """A save that does not compile."""
     return ReloadFailed(
         t=NOON, file="/home/you/hello_service_world.py", line=12, message="SyntaxError: '(' was never closed"
     )
@@ -427,5 +427,5 @@ class Size:
 
 
 SIZES = (Size(80, 24), Size(120, 36))
-"""How large each screen's pictures are; `SMALL` and `LARGE` are for those whose panes lie otherwise there."""
+"""The sizes of each screen's pictures. `SMALL` and `LARGE` are for screens whose layout differs there."""
 SMALL, LARGE = Size(60, 20), Size(200, 50)

@@ -16,7 +16,7 @@ class Pipe:
         self.reading = -1
 
     def written(self) -> bytes:
-        """All that was written; the writing end is closed first."""
+        """Close the writing end and return everything that was written."""
         os.close(self.writing)
         self.writing = -1
         pieces = []

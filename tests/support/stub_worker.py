@@ -1,4 +1,4 @@
-"""A worker for the session's tests: speaks the event protocol, and runs the "script" with `w` to speak it by hand."""
+"""A worker for the session's tests. It speaks the event protocol, and gives the script `w` to speak it by hand."""
 
 import ctypes
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Stub:
-    """What a script of the tests may say and do."""
+    """What a test's script may say and do."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config

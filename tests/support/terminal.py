@@ -1,4 +1,4 @@
-"""A terminal for the real command: a pseudo-terminal with a screen, keys to press, and every byte that was written."""
+"""A terminal for the real command: a pseudo-terminal with a screen, keys to press, and every byte it received."""
 
 from __future__ import annotations
 
@@ -49,34 +49,34 @@ _WITH_TERMINAL = (
 
 _MODE = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
 _ON_AT_REST = {7, 25}
-"""Modes that a terminal has on by itself: wrapping and the cursor."""
+"""Modes that are on by default: wrapping and the cursor."""
 
 
 _COPY = re.compile(rb"\x1b\]52;c;([^\x07\x1b]*)(?:\x07|\x1b\\)")
-"""OSC 52: a text for the terminal's clipboard."""
+"""OSC 52: text for the terminal's clipboard."""
 
 _ASKS_FOR_FRAMES = b"\x1b[?2026$p"
 _HAS_FRAMES = b"\x1b[?2026;2$y"
 _FRAME_BEGINS, _FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
-"""Synchronized output: what is asked, what is answered, and what lies around each frame then."""
+"""Synchronized output: the query, the answer, and the marks around each frame."""
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[P_^][^\x1b]*\x1b\\|[ -/]*[0-~])")
-"""What a terminal obeys and doesn't show."""
+"""Sequences that a terminal obeys and does not show."""
 
 _FRAME = re.compile(rb".+?(?:\x1b\[\?2026l|\Z)", re.DOTALL)
-"""What is shown at once: to the end of a frame, or of what has come."""
+"""What is shown at once: up to the end of a frame, or of the data so far."""
 
 _SLOW = bool(os.environ.get("SAGE_TUI_SLOW_TERMINAL"))
 _PIECE, _PAUSE = (2048, 0.02) if _SLOW else (65536, 0.0)
-"""How much is read at once, and the seconds until it reads on: about as fast as a bad line, where that is asked for."""
+"""For a slow terminal: how much is read at once, and the seconds until the next read (about a bad line)."""
 
 GLANCE = 0.05
-"""Seconds between two looks at what changes elsewhere than on the screen."""
+"""Seconds between two checks of what changes outside the screen."""
 
 
 @dataclass(frozen=True)
 class Then:
-    """Something that must come about in a terminal: in words, and how one sees it."""
+    """A condition on a terminal: a description, and how to check it."""
 
     words: str
     seen: Callable[[Terminal], bool]
@@ -104,7 +104,7 @@ def matches(pattern: str) -> Then:
 
 
 def sets_off(pattern: str) -> Then:
-    """A piece of a line that matches, blanks around it left out, has another background than most of the screen."""
+    """A matching piece of a line, without the blanks around it, has another background than most of the screen."""
 
     def seen(terminal: Terminal) -> bool:
         return any(re.search(pattern, piece.strip()) for piece in terminal.picture.lit)
@@ -114,7 +114,7 @@ def sets_off(pattern: str) -> Then:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a terminal shows: its lines, and the pieces of them that lie on another background than most of it."""
+    """What a terminal shows: its lines, and their pieces whose background differs from most of the screen."""
 
     text: str
     lit: tuple[str, ...]
@@ -125,7 +125,7 @@ class Picture:
         return self.text.split("\n")
 
     def place(self, text: str) -> tuple[int, int]:
-        """The column and the line, both from 0, of the first place where a text is shown."""
+        """The column and line, from 0, of the first place that shows a text."""
         for y, line in enumerate(self.lines):
             if text in line:
                 return line.index(text), y
@@ -207,17 +207,17 @@ class Terminal:
         self._look()
 
     def _look(self) -> None:
-        """Note it where a frame shows what somebody waits for."""
+        """Note a frame that shows what a test waits for."""
         if self._wanted is not None and self._whole() and self._wanted():
             self._met, self._wanted = self.text, None
 
     def _whole(self) -> bool:
-        """Whether no frame has begun that has not ended: half of one may show things at two places."""
+        """Whether no frame is half drawn: half a frame may show things in two places."""
         return self._raw.rfind(_FRAME_BEGINS) <= self._raw.rfind(_FRAME_ENDS)
 
     @property
     def text(self) -> str:
-        """What the screen shows, a line each."""
+        """What the screen shows, line by line."""
         with self._changed:
             if self._text is None:
                 rows = (self._screen.buffer[y] for y in range(self._screen.lines))
@@ -226,14 +226,14 @@ class Terminal:
 
     @property
     def picture(self) -> Picture:
-        """What the screen shows, with what is set off on it."""
+        """What the screen shows, with the highlighted pieces."""
         with self._changed:
             text, cells = self.text, [self._row(y) for y in range(self._screen.lines)]
         ground = Counter(back for row in cells for _, back in row).most_common(1)[0][0]
         return Picture(text, tuple(piece for row in cells for piece in _pieces(row, ground)))
 
     def _row(self, y: int) -> list[tuple[str, str]]:
-        """The characters of a line, each with what it lies on."""
+        """The characters of a line, each with its background."""
         cells = (self._screen.buffer[y][x] for x in range(self._screen.columns))
         return [(cell.data, cell.fg if cell.reverse else cell.bg) for cell in cells]
 
@@ -249,7 +249,7 @@ class Terminal:
             return bytes(self._raw)
 
     def wait_for(self, *wanted: str | Then) -> str:
-        """Wait until a whole frame shows all the texts and all else that is wanted; returns what the screen shows then.
+        """Wait until a whole frame shows all the texts and meets all conditions. Returns what the screen shows then.
 
         A failure tells which of it is missing, for how long it was waited for, what is on the screen and how the
         command ended if it has.
@@ -270,13 +270,13 @@ class Terminal:
                 self._changed.wait(GLANCE)
 
     def holds(self, then: Then) -> bool:
-        """Whether a condition holds now, or of the frame that is just being drawn."""
+        """Whether a condition holds now, or in the frame that is being drawn."""
         with self._changed:
             assert self._changed.wait_for(self._whole, SOON), self.report("a frame has no end")
             return then.seen(self)
 
     def report(self, what: str) -> str:
-        """What went wrong, and all that one needs to see to find out why."""
+        """What went wrong, with everything needed to find out why."""
         with self._changed:
             cursor, columns = self._screen.cursor, self._screen.columns
             rows = [f"│{row}│" for row in self.text.split("\n")]
@@ -294,38 +294,38 @@ class Terminal:
         )
 
     def press(self, *keys: str) -> None:
-        """Type keys: names such as `enter` and `ctrl+q`, or characters."""
+        """Press keys: names such as `enter` and `ctrl+q`, or characters."""
         for key in keys:
             text = chr(ord(key[5:]) & 0x1F) if key.startswith("ctrl+") else KEYS.get(key, key)
             os.write(self._master, text.encode())
 
     def click(self, x: int, y: int) -> None:
-        """Press and let go the mouse's button over a cell, counted from 0."""
+        """Click a cell, counted from 0."""
         self.press(_mouse(0, x, y), _mouse(0, x, y, up=True))
 
     def hold(self, x: int, y: int) -> None:
-        """Press the mouse's button over a cell."""
+        """Press the mouse button over a cell."""
         self.press(_mouse(0, x, y))
 
     def drag(self, x: int, y: int) -> None:
-        """Move the mouse, its button pressed, to a cell."""
+        """Move the mouse to a cell with the button pressed."""
         self.press(_mouse(32, x, y))
 
     def drop(self, x: int, y: int) -> None:
-        """Let go the mouse's button over a cell."""
+        """Release the mouse button over a cell."""
         self.press(_mouse(0, x, y, up=True))
 
     def wheel(self, x: int, y: int, *, up: bool) -> None:
-        """Turn the mouse's wheel over a cell by a notch."""
+        """Turn the mouse wheel by one notch over a cell."""
         self.press(_mouse(64 if up else 65, x, y))
 
     def resize(self, columns: int, lines: int) -> None:
-        """Give the terminal another size; the command gets its SIGWINCH."""
+        """Resize the terminal. The command gets SIGWINCH."""
         self.resize_screen(columns, lines)
         self._set_size((columns, lines))
 
     def resize_screen(self, columns: int, lines: int) -> None:
-        """Show another size than the command is told of."""
+        """Resize the screen without telling the command."""
         with self._changed:
             self._screen.resize(lines, columns)
             self._text = None
@@ -335,7 +335,7 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def take_no_more(self) -> None:
-        """Have the command's output wait, until there is room for no more of it."""
+        """Stop reading until the command's output is blocked."""
         self._taking.clear()
         slave = os.open(self._name, os.O_WRONLY | os.O_NOCTTY)
         try:
@@ -344,15 +344,15 @@ class Terminal:
             os.close(slave)
 
     def take_all(self) -> None:
-        """Take what waits, and whatever comes."""
+        """Read what waits and whatever follows."""
         self._taking.set()
 
     def hang_up(self) -> None:
-        """What closing the terminal's window does to the command."""
+        """Do what closing the terminal's window does."""
         os.killpg(self.process.pid, signal.SIGHUP)
 
     def wait(self) -> int:
-        """Wait for the command's end and for all it wrote; returns its exit status."""
+        """Wait for the command's end and all its output. Returns its exit status."""
         try:
             status = self.process.wait(SOON)
         except subprocess.TimeoutExpired:
@@ -362,12 +362,12 @@ class Terminal:
         return status
 
     def line_modes(self) -> tuple[int, int, int]:
-        """How the terminal takes input, gives output and edits lines (`termios`' flags)."""
+        """The terminal's input, output and line-editing modes (`termios` flags)."""
         iflag, oflag, _, lflag, *_ = termios.tcgetattr(self._master)
         return iflag, oflag, lflag
 
     def modes_left(self) -> dict[int, bool]:
-        """The private modes that are not as a terminal has them at rest: mode to whether it is on."""
+        """The private modes that differ from the default: mode to whether it is on."""
         modes: dict[int, bool] = {}
         for numbers, state in _MODE.findall(self.raw):
             for number in numbers.split(b";"):
@@ -381,7 +381,7 @@ def _mouse(button: int, x: int, y: int, *, up: bool = False) -> str:
 
 
 def _pieces(row: list[tuple[str, str]], ground: str) -> Iterator[str]:
-    """The pieces of a line that lie on something else than `ground`."""
+    """The pieces of a line whose background is not `ground`."""
     piece, on = "", ground
     for character, back in row:
         if back != on:

@@ -1,4 +1,4 @@
-"""Topologies in a few words, for the tests of layouts."""
+"""Topologies in a short notation, for tests of layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for what must become true, with one limit for all of it."""
+"""Wait for what must become true, with one limit for everything."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 SOON = 90.0
-"""Seconds after which something that must happen is taken for a failure.
+"""Seconds after which something that has not happened counts as a failure.
 
-No test passes or fails by how fast the machine is: what takes long here is a hang.
+No test depends on the speed of the machine: whatever takes this long hangs.
 """
 
 T = TypeVar("T")
 
 
 def eventually(probe: Callable[[], T], what: str, seen: Callable[[], object] | None = None) -> T:
-    """The first true answer of `probe`, asked again and again; a failure says `what` was awaited and what is `seen`."""
+    """The first true result of `probe`, polled. A failure says `what` was awaited and what is `seen`."""
     began = time.monotonic()
     while not (answer := probe()):
         waited = time.monotonic() - began

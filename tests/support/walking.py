@@ -1,4 +1,4 @@
-"""A walk through the dashboard: one key after another, and what each of them must bring about."""
+"""A walk through the dashboard: one key after another, and the effect that each must have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.terminal import Terminal, Then, matches
 
 @dataclass(frozen=True)
 class Step:
-    """Something done in a terminal. A key has the `name` of its binding; what only leads on has none."""
+    """An action in a terminal. A key has the `name` of its binding; other actions have none."""
 
     name: str
     key: str
@@ -24,7 +24,7 @@ class Step:
 
 
 def press(name: str, key: str, then: Then, act: Callable[[Terminal], object] | None = None) -> Step:
-    """The key of a binding, and what comes of it; `act` presses it where more than that is to be done."""
+    """The key of a binding and its effect. `act` presses it if pressing alone is not enough."""
     return Step(name, key, then, act or (lambda terminal: terminal.press(key)))
 
 
@@ -34,12 +34,12 @@ def type_in(text: str, then: Then) -> Step:
 
 
 def do(what: str, act: Callable[[Terminal], object], then: Then) -> Step:
-    """Something that is no key of the dashboard's."""
+    """An action that is not a key of the dashboard."""
     return Step("", what, then, act)
 
 
 def walk(terminal: Terminal, steps: Iterable[Step]) -> None:
-    """Take the steps in turn: none may have come about before it is taken, each must before the next one is."""
+    """Take the steps in turn. No effect may be there before its step, and each must be before the next step."""
     for number, step in enumerate(steps, start=1):
         assert not terminal.holds(step.then), terminal.report(f"step {number}, {step}: {step.then.words} was so before")
         step.act(terminal)
@@ -60,5 +60,5 @@ def copies(pattern: str) -> Then:
 
 
 def writes(file: Path, text: str) -> Then:
-    """There is such a file, with this in it."""
+    """A file exists and contains this."""
     return Then(f"writes {file.name}", lambda terminal: file.exists() and text in file.read_text())

@@ -1,4 +1,4 @@
-"""Starts real workers with pipes, reads their event lines and their raw descriptors, and answers as a session does."""
+"""Start real workers with pipes, read their events and raw descriptors, and answer as a session does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sage_runtime.events import (
 from sage_runtime.worker.launch import WorkerConfig, command_line
 
 PYTHON = os.environ.get("SAGE_TUI_TEST_PYTHON", sys.executable)
-"""The workers' Python: another version to test them there."""
+"""The workers' Python; set it to test another version."""
 
 _M = TypeVar("_M", bound=Message)
 
@@ -39,7 +39,7 @@ _M = TypeVar("_M", bound=Message)
 class Run:
     """One worker. Its event pipe is read on a thread, raw bytes before each batch of lines, as the session does.
 
-    `timeline` is what a person sees, in order: `("stdout", text)` pieces, raw bytes included.
+    `timeline` is the visible output in order: `("stdout", text)` pieces, including raw bytes.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Run:
                     self.timeline.append((name, data.decode(errors="surrogateescape")))
 
     def wait_for(self, kind: type[_M], which: Callable[[_M], bool] = lambda message: True) -> _M:
-        """The first message of a kind that fits; waits for it."""
+        """Wait for the first matching message of a kind."""
 
         def found() -> _M | None:
             return next((m for m in self.messages if isinstance(m, kind) and which(m)), None)
@@ -146,7 +146,7 @@ class Run:
             assert text in self.text, self.text
 
     def wait_for_end_of_stdout(self) -> None:
-        """Wait until no process holds the worker's stdout any more."""
+        """Wait until no process holds the worker's stdout."""
         descriptor = self._raw["stdout"]
         os.set_blocking(descriptor, True)
         ended = threading.Thread(target=lambda: list(iter(lambda: os.read(descriptor, 1 << 16), b"")), daemon=True)
@@ -157,14 +157,14 @@ class Run:
     # --- writing ---
 
     def send(self, command: Command) -> None:
-        """Send a command; a worker that has ended gets none."""
+        """Send a command, unless the worker has ended."""
         try:
             os.write(self._commands, encode_command(command))
         except OSError:
             pass
 
     def close_commands(self) -> None:
-        """Close our end of the command pipe, as a session that dies."""
+        """Close our end of the command pipe, like a session that dies."""
         os.close(self._commands)
         self._commands = os.open(os.devnull, os.O_WRONLY)
 
@@ -193,7 +193,7 @@ class Run:
 
     @property
     def text(self) -> str:
-        """All that was written to stdout and stderr, as it came."""
+        """Everything written to stdout and stderr, in order of arrival."""
         return "".join(text for _, text in self.timeline)
 
     @property
@@ -217,12 +217,12 @@ class Run:
 
     @property
     def states(self) -> list[str]:
-        """The states the run went through."""
+        """The states of the run, in order."""
         return [event.state for event in self.of(RunStateChanged)]
 
     @property
     def failures(self) -> list[Failure]:
-        """What failed."""
+        """The failures."""
         return self.of(Failure)
 
     @property
@@ -234,36 +234,36 @@ class Run:
 
 
 class Scripts:
-    """Writes scripts into the test's folder and runs them."""
+    """Write scripts into the test's folder and run them."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
         self._stack = stack
 
     def write(self, text: str | bytes, name: str = "script.py") -> Path:
-        """A file in the folder with the text, its indentation removed."""
+        """Write the text to a file in the folder, without its indentation."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
         return path
 
     def start(self, text: str | bytes, *argv: str, **options: Any) -> Run:
-        """A worker that runs the text."""
+        """Start a worker that runs the text."""
         return self._stack.enter_context(Run(self.write(text), *argv, folder=self.folder, **options))
 
     def run(self, text: str | bytes, *argv: str, **options: Any) -> Run:
-        """A worker that has run the text to its end."""
+        """Run the text in a worker to its end."""
         return self.start(text, *argv, **options).end()
 
 
 def _environment() -> dict[str, str]:
-    """A UTF-8 locale, and nothing that changes how Python buffers or what it caches."""
+    """A UTF-8 locale, without variables that change Python's buffering or caching."""
     dropped = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
     return {key: value for key, value in os.environ.items() if key not in dropped} | {"LC_ALL": "C.UTF-8"}
 
 
 def plain(script: Path | str, *argv: str, folder: Path | None = None, **options: Any) -> tuple[int, str, str]:
-    """What plain Python makes of a script: its status, stdout and stderr."""
+    """Run a script in plain Python. Returns its status, stdout and stderr."""
     done = subprocess.run(
         [PYTHON, str(script), *argv],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Every fault that is tried, by theme; `tests/faults/__main__.py` tries them all and writes `docs/faults.md`."""
+"""All faults by theme. `tests/faults/__main__.py` tries them and writes `docs/faults.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts that take away what the worker stands on: descriptors, streams, the clock, modules."""
+"""Scripts that take away what the worker relies on: descriptors, streams, the clock, modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a script can end, or fail to: exits, signals, loops and blocks."""
+"""How a script can end or fail to end: exits, signals, loops and blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fault is: a script, or what happens around it, and how the command has to take it."""
+"""A fault: a script or an event around it, and how the command must react."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 HERE = "# here"
-"""Marks the line of a script that its failure has to name."""
+"""Marks the line of a script that its failure must name."""
 
 READY = "ready"
-"""What a script prints that has to be stopped, or to which something is done: it is under way."""
+"""What a script prints when it runs, if it must be stopped or something is done to it."""
 
 WAYS = ("plain", "json", "tui")
-"""The ways in which the command is run."""
+"""The modes in which the command runs."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One fault tried in one way: a folder of its own, in which the script and the session's folder lie."""
+    """One fault in one mode, in a folder of its own for the script and the session."""
 
     folder: Path
     script: Path
@@ -30,96 +30,96 @@ class Trial:
 
     @property
     def root(self) -> Path:
-        """What the command takes for `$SAGE_PROJECT_ROOT`."""
+        """The command's `$SAGE_PROJECT_ROOT`."""
         return self.folder / "root"
 
     def sessions(self) -> list[Path]:
-        """The folders of sessions that were made."""
+        """The session folders that exist."""
         return sorted(self.root.glob(".sage/logs/jobmanager/session_*"))
 
     def kept(self) -> bytes:
-        """All that was written below the root, one file after the other."""
+        """Everything below the root, file by file."""
         return b"".join(path.read_bytes() for path in sorted(self.root.rglob("*")) if path.is_file())
 
 
 Prepare = Callable[[Trial], None]
 Check = Callable[[Trial], str]
-"""Says what is wrong, or nothing."""
+"""Returns what is wrong, or an empty text."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, and what is right.
+    """A fault, and the right reaction.
 
     `wrap`, `options`, `environment`, `says` and `prints` may name `{folder}`, the trial's own.
     """
 
     name: str
     what: str
-    """In a person's words."""
+    """A description."""
     script: str | bytes | None
-    """The text of the script; None where `prepare` makes what is run."""
+    """The text of the script; None if `prepare` makes what is run."""
     status: int = 0
     """The exit status of `--plain` and `--json`."""
     failure: str = ""
-    """The exception of the first failure, whose place is the line marked with `HERE` if there is one."""
+    """The exception of the first failure. It must name the line marked with `HERE`, if there is one."""
     errors: int | None = None
     """Records and service calls that count as failed."""
     prints: str = ""
-    """Something that has to be on stdout."""
+    """Text that must be on stdout."""
     says: str = ""
-    """Something that has to be on stderr with `--plain`, and told by an event with `--json`."""
+    """Text that must be on stderr with `--plain`, and in an event with `--json`."""
     like_python: bool = False
-    """Whether stdout has to be, byte for byte, what plain Python prints."""
+    """Whether stdout must be exactly what plain Python prints."""
     interrupts: int = 0
-    """How often ctrl+c has to be pressed to end it without a dashboard; in it, `r` and `q` have to do."""
+    """How often ctrl+c must be pressed to end it without a dashboard. In the dashboard, `r` and `q` must suffice."""
     act: Check | None = None
-    """Done once the script is `READY`; says what is wrong then."""
+    """An action once the script is `READY`. Returns what is wrong then."""
     then: str = ""
-    """What has to be printed after that, before anything is pressed."""
+    """What must be printed after that, before a key is pressed."""
     prepare: Prepare | None = None
     check: Check | None = None
-    """Looked at once the command has ended."""
+    """A check after the command has ended."""
     screen: str = ""
-    """The state that the dashboard shows; by default what the status and the failure suggest."""
+    """The state that the dashboard shows; by default it follows from the status and the failure."""
     again: str | None = None
-    """The state after `r`, by default the same; "" where the command has ended by then."""
+    """The state after `r`, by default the same; "" if the command has ended by then."""
     left_with: int | None = None
-    """The exit status of the dashboard after `q`; by default that of a run that is stopped, or has ended."""
+    """The exit status of the dashboard after `q`; by default that of a run that is stopped or has ended."""
     wrap: tuple[str, ...] = ()
-    """What the command is started by."""
+    """The program that starts the command."""
     options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     file: str = "{name}.py"
-    """What the command is given; `{name}` is the fault's."""
+    """The command's arguments; `{name}` is the fault's."""
     ways: tuple[str, ...] = WAYS
     lacks: str = ""
-    """What this machine lacks to try it."""
+    """What this machine lacks for it."""
     keeps: bool = True
-    """Whether there is a session's folder afterwards."""
+    """Whether a session's folder exists afterwards."""
     modes_stay: bool = False
-    """Whether nobody is left to give the terminal back."""
+    """Whether nobody is left to restore the terminal."""
     quick: bool = True
-    """Whether the test suite tries it, with `--plain`; the others are tried on demand."""
+    """Whether the test suite tries it with `--plain`. The others are tried on demand."""
 
     def __str__(self) -> str:
         return self.name
 
     @cached_property
     def line(self) -> int | None:
-        """The line that the failure has to name, from 1."""
+        """The line that the failure must name, from 1."""
         text = self.script.decode("latin-1") if isinstance(self.script, bytes) else self.script or ""
         return next((number for number, line in enumerate(text.splitlines(), 1) if HERE in line), None)
 
     @property
     def goes_on(self) -> bool:
-        """Whether the script has to be stopped."""
+        """Whether the script must be stopped."""
         return self.interrupts > 0
 
     @property
     def state(self) -> str:
-        """The word that the dashboard's header has to show."""
+        """The word that the dashboard's header must show."""
         if self.screen:
             return self.screen
         if self.goes_on:
@@ -130,12 +130,12 @@ class Fault:
 
     @property
     def state_again(self) -> str:
-        """The word that it has to show after `r`; empty where nothing is pressed any more."""
+        """The word that it must show after `r`; empty if no key is pressed any more."""
         return self.state if self.again is None else self.again
 
     @property
     def dashboard_status(self) -> int:
-        """The exit status that the dashboard has to have."""
+        """The exit status that the dashboard must have."""
         if self.left_with is not None:
             return self.left_with
         return 0 if self.state_again == "RUNNING" else self.status
@@ -168,13 +168,13 @@ class Show(SinkFunction):
     def execute(self, value):
         print("got", value)
 """
-"""What pipelines begin with: the numbers 1 to 5, an operator that passes them on, and a sink that prints them."""
+"""The start of a pipeline: the numbers 1 to 5, an operator that passes them on, and a sink that prints them."""
 
 FLOW = "env.from_batch(Numbers).map(Work).sink(Show)"
 
 
 def pipeline(classes: str = "", flow: str = FLOW, *, submit: str = "env.submit(autostop=True)", after: str = "") -> str:
-    """A pipeline that is run to its end; `classes` go before it, and may be written over those of `HEAD`."""
+    """A pipeline that runs to its end. `classes` come before it and may replace those of `HEAD`."""
     return (
         "\n".join(
             [
@@ -190,7 +190,7 @@ def pipeline(classes: str = "", flow: str = FLOW, *, submit: str = "env.submit(a
 
 
 def at_third(body: str, before: str = "") -> str:
-    """A pipeline whose operator does something with the third of five records."""
+    """A pipeline whose operator does something to the third of five records."""
     head = "class Work(MapFunction):\n    def execute(self, number):\n        if number == 3:\n"
     work = head + indent(dedent(body).strip("\n"), " " * 12) + "\n        return number\n"
     return pipeline(dedent(before) + work)

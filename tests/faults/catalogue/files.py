@@ -1,4 +1,4 @@
-"""What is given as a script and is none, or is one of an unusual kind."""
+"""Files that are no scripts, and unusual scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine that is not as it should be: full disks, homes that can't be written, a clock that is set."""
+"""A machine in trouble: full disks, read-only homes, a clock that is set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faults.catalogue.surroundings import NOT_LINUX, ROOT, STREAM
 
 COMPILER = shutil.which("cc")
 UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if ROOT else ()
-"""Makes permissions count for root too."""
+"""Make permissions apply to root too."""
 
 
 def _read_only(trial: Trial) -> None:
@@ -60,7 +60,7 @@ int gettimeofday(struct timeval *at, void *zone) {
     return 0;
 }
 """
-"""Puts a clock that can be set before the C library's, for one process and its children."""
+"""Put a settable clock in front of the C library's, for one process and its children."""
 
 
 def _own_clock(trial: Trial) -> None:

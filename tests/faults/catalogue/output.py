@@ -1,4 +1,4 @@
-"""What a script prints to do harm, or by accident."""
+"""Harmful output, on purpose or by accident."""
 
 from __future__ import annotations
 

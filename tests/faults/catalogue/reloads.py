@@ -1,4 +1,4 @@
-"""Saves of all kinds while a run goes on: the last version runs in the end."""
+"""All kinds of saves during a run. In the end the last version runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody could have planted, and what must not be told."""
+"""What an attacker could plant, and what must not be disclosed."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _record(trial: Trial) -> Path:
 
 
 def _hostile_recording(trial: Trial) -> None:
-    """A recording with escapes, code, nesting, wrong types and huge numbers in it, and members that lead elsewhere."""
+    """A recording with escapes, code, nesting, wrong types, huge numbers, and members that point elsewhere."""
     evil = {
         "type": "output", "run": 1, "t": 1e308, "worker": 0, "stream": "stdout", "end": "\n", "pipeline": "../../x",
         "text": "\x1b[2J\x1b]52;c;ZXZpbA==\x07 got 1 ${jndi} __import__('os').system('touch harm')",

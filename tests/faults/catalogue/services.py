@@ -1,4 +1,4 @@
-"""Services that raise, exit, wait for one another or are not there."""
+"""Services that raise, exit, wait for one another or don't exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens around a script: signals to the command and its worker, streams and terminals of unusual kinds."""
+"""Events around a script: signals to the command and its worker, unusual streams and terminals."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ env.from_source(Ticks).sink(Show)
 env.submit(autostop=True)
 """
 )
-"""A pipeline that goes on until it is stopped, and says so when it has stood still for a while."""
+"""A pipeline that runs until it is stopped, and says when it has been stopped for a while."""
 
 ROOT = os.geteuid() == 0
 NOT_LINUX = "" if Path("/proc/self/fd").is_dir() else "Linux"
 
 
 def workers(trial: Trial) -> list[int]:
-    """The processes that the command has started."""
+    """The processes started by the command."""
     found: list[int] = []
     for path in Path(f"/proc/{trial.pid}/task").glob("*/children"):
         found += map(int, path.read_text().split())

@@ -1,4 +1,4 @@
-"""Records that do harm where they are looked at: those of a pipeline whose operator calls a service and fails."""
+"""Records that do harm when they are previewed, in a pipeline whose operator calls a service and fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FLOW = 'env.register_service("svc", Svc)\nenv.from_batch(Bads).map(Work).sink(S
 
 
 def hostile(bad: str) -> str:
-    """Five records of `Bad`, each of which is the argument of a call and of an exception, and fails."""
+    """Five records of `Bad`. Each is the argument of a call and of an exception, and fails."""
     return pipeline(
         dedent(bad).strip("\n")
         + """
