@@ -59,9 +59,6 @@ class TestFileSources:
         with pytest.raises(ValueError, match="JSONFileSource needs a config with file_path"):
             sources.JSONFileSource({})
 
-    def test_placeholders_emit_nothing(self) -> None:
-        assert sources.DatabaseSource().execute() is None  # type: ignore[func-returns-value]
-
 
 class TestSocketSource:
     def test_messages_are_cut_out_of_a_tcp_stream(self) -> None:

@@ -19,7 +19,7 @@ FUNCTIONS = {
     "join_function": "BaseJoinFunction",
 }
 SINKS = "TerminalSink RetriveSink FileSink MemWriteSink PrintSink"
-SOURCES = "FileSource SocketSource TextFileSource JSONFileSource CSVFileSource KafkaSource DatabaseSource APISource"
+SOURCES = "FileSource SocketSource TextFileSource JSONFileSource CSVFileSource KafkaSource"
 BATCHES = "JSONLBatch HFDatasetBatch"
 BASES = " ".join(FUNCTIONS.values())
 HELPERS = "Collector FutureFunction LambdaMapFunction wrap_lambda"
@@ -31,7 +31,7 @@ ERA_1 = {
     "sage.core.api.remote_environment": "RemoteEnvironment",
     **{f"sage.core.api.function.{module}": name for module, name in FUNCTIONS.items()},
     "sage.core.api.function.flatmap_collector": "Collector",
-    "sage.core.api.function.lambda_function": "wrap_lambda detect_lambda_type LambdaMapFunction LambdaKeyByFunction",
+    "sage.core.api.function.lambda_function": "wrap_lambda LambdaMapFunction LambdaKeyByFunction",
     "sage.core.api.function.simple_batch_function": (
         "SimpleBatchIteratorFunction FileBatchIteratorFunction RangeBatchIteratorFunction "
         "GeneratorBatchIteratorFunction IterableBatchIteratorFunction"
@@ -39,7 +39,7 @@ ERA_1 = {
     "sage.core.api.function.future_function": "FutureFunction",
     "sage.core.api.function.kafka_source": "KafkaSourceFunction",
     "sage.core.api.service.base_service": "BaseService",
-    "sage.core.communication.metronome": "create_metronome Metronome get_global_metronome",
+    "sage.core.communication.metronome": "create_metronome",
     "sage.core.communication.stop_signal": "StopSignal",
     "sage.core.communication.packet": "Packet",
     "sage.kernel.runtime.communication.router.packet": "StopSignal Packet",
@@ -51,7 +51,7 @@ ERA_1 = {
     "sage.common.utils.config.loader": "load_config",
     "sage.common.config.output_paths": "get_output_file get_sage_paths",
     "sage.core.api.function.keyby_function": "KeyByFunction FieldKeyByFunction",
-    "sage.core.api.function.join_function": "BaseJoinFunction UserOrderInnerJoin WindowedEventJoin",
+    "sage.core.api.function.join_function": "BaseJoinFunction UserOrderInnerJoin",
     **{
         f"{core}.function.{module}": name
         for core in ("sage_core", "sage.core")
@@ -91,7 +91,7 @@ ERA_2 = {
     "sage.common.core.functions": f"{BASES} {HELPERS}",
     "sage.common.core": f"{BASES} {HELPERS} StopSignal BaseDocument ExceptionDecision",
     "sage.common.core.functions.keyby_function": "KeyByFunction FieldKeyByFunction",
-    "sage.common.core.functions.join_function": "BaseJoinFunction UserOrderInnerJoin WindowedEventJoin",
+    "sage.common.core.functions.join_function": "BaseJoinFunction UserOrderInnerJoin",
     "sage.common.core.signals": "StopSignal",
     "sage.kernel.runtime.communication.packet": "StopSignal Packet",
     "sage.kernel.facade": "create submit run call",
@@ -99,14 +99,12 @@ ERA_2 = {
         "ExceptionContext ExceptionDecision ExceptionEvent FlowDefinitionError FlowException "
         "flow_exception_handler register_exception_handler_hook"
     ),
-    "sage.common.core.flow_exceptions": "ExceptionAction ExceptionContext ExceptionDecision ExceptionEvent",
+    "sage.common.core.flow_exceptions": "ExceptionContext ExceptionDecision ExceptionEvent",
     "sage.kernel.runtime.monitoring": "MetricsCollector MetricsReporter ResourceMonitor RESOURCE_MONITOR_AVAILABLE",
-    "sage.kernel.runtime.monitoring.metrics": "TaskPerformanceMetrics",
     "sage.kernel.scheduler.api": "BaseScheduler",
     "sage.kernel.scheduler.decision": "PlacementDecision",
     "sage.kernel.scheduler.impl": (
-        "FIFOScheduler LoadAwareScheduler RandomScheduler RoundRobinScheduler PriorityScheduler "
-        "SCHEDULER_REGISTRY get_scheduler"
+        "FIFOScheduler LoadAwareScheduler RandomScheduler RoundRobinScheduler PriorityScheduler get_scheduler"
     ),
     "sage.kernel.scheduler.node_selector": "NodeSelector",
     "sage.kernel.fault_tolerance.base": "BaseFaultHandler",

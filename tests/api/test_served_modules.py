@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from sage_runtime.api.addresses import TABLE
+from sage_runtime.api.addresses import TABLE, USERS
 
 pytestmark = pytest.mark.usefixtures("served")
 
@@ -28,6 +28,12 @@ def write(folder: Path, files: dict[str, str]) -> None:
 def test_every_module_of_the_table_has_its_names(module: str) -> None:
     served = importlib.import_module(module)
     assert [name for name in TABLE[module] if not hasattr(served, name)] == []
+
+
+def test_what_is_around_the_api_is_there_for_somebody() -> None:
+    served, used = ({target for names in table.values() for target in names.values()} for table in (TABLE, USERS))
+    rooms = ("config", "flows", "monitoring", "scheduling")
+    assert {target for target in served if target.partition(":")[0] in rooms} == used
 
 
 def test_a_module_is_imported_in_every_way() -> None:

@@ -10,16 +10,16 @@ Names = dict[str, str]
 Table = dict[str, Names]
 
 
-def _of(module: str, *names: str, **renamed: str) -> Names:
+def _of(module: str, names: str = "", **renamed: str) -> Names:
     """`names` as they are called in `module`, and `renamed` ones: name at the address → name in the module."""
-    return {name: f"{module}:{inner}" for name, inner in {**{name: name for name in names}, **renamed}.items()}
+    return {name: f"{module}:{inner}" for name, inner in {**{name: name for name in names.split()}, **renamed}.items()}
 
 
 _FUNCTION_MODULES: dict[str, Names] = {
     "base_function": _of("functions", "BaseFunction"),
     "map_function": _of("functions", "MapFunction"),
     "filter_function": _of("functions", "FilterFunction"),
-    "flatmap_function": _of("functions", "FlatMapFunction", "Collector"),
+    "flatmap_function": _of("functions", "FlatMapFunction Collector"),
     "flatmap_collector": _of("functions", "Collector"),
     "sink_function": _of("functions", "SinkFunction"),
     "source_function": _of("functions", "SourceFunction"),
@@ -28,19 +28,13 @@ _FUNCTION_MODULES: dict[str, Names] = {
     "comap_function": _of("functions", "BaseCoMapFunction"),
     "join_function": {
         **_of("functions", "BaseJoinFunction"),
-        **_of("ready_made", "UserOrderInnerJoin", "WindowedEventJoin"),
+        **_of("ready_made", "UserOrderInnerJoin"),
     },
     "future_function": _of("functions", "FutureFunction"),
     "lambda_function": _of(
         "functions",
-        "wrap_lambda",
-        "detect_lambda_type",
-        "LambdaMapFunction",
-        "LambdaFilterFunction",
-        "LambdaFlatMapFunction",
-        "LambdaSinkFunction",
-        "LambdaSourceFunction",
-        "LambdaKeyByFunction",
+        "wrap_lambda LambdaMapFunction LambdaFilterFunction LambdaFlatMapFunction "
+        "LambdaSinkFunction LambdaSourceFunction LambdaKeyByFunction",
     ),
 }
 _BASES: Names = {
@@ -49,74 +43,51 @@ _BASES: Names = {
     for name, target in names.items()
     if target.startswith("functions:") and name not in ("FutureFunction", "Collector")
 }
-_HELPERS = {**_of("functions", "FutureFunction", "Collector"), **_of("functions", "LambdaMapFunction", "wrap_lambda")}
-_BATCHES = _of("ready_made", "SimpleBatchIteratorFunction", "IterableBatchIteratorFunction")
-_MORE_BATCHES = _of(
-    "ready_made", "FileBatchIteratorFunction", "RangeBatchIteratorFunction", "GeneratorBatchIteratorFunction"
-)
+_HELPERS = {**_of("functions", "FutureFunction Collector"), **_of("functions", "LambdaMapFunction wrap_lambda")}
+_BATCHES = _of("ready_made", "SimpleBatchIteratorFunction IterableBatchIteratorFunction")
+_MORE_BATCHES = _of("ready_made", "FileBatchIteratorFunction RangeBatchIteratorFunction GeneratorBatchIteratorFunction")
 _DOCUMENT = _of("ready_made", "BaseDocument")
-_STEPS = {
-    "base_transformation": "BaseTransformation",
-    "source_transformation": "SourceTransformation",
-    "batch_transformation": "BatchTransformation",
-    "map_transformation": "MapTransformation",
-    "filter_transformation": "FilterTransformation",
-    "flatmap_transformation": "FlatMapTransformation",
-    "sink_transformation": "SinkTransformation",
-    "keyby_transformation": "KeyByTransformation",
-    "comap_transformation": "CoMapTransformation",
-    "join_transformation": "JoinTransformation",
-    "future_transformation": "FutureTransformation",
-}
-_STREAMS = _of("streams", "DataStream", "ConnectedStreams")
+_STEPS = (
+    "BaseTransformation SourceTransformation BatchTransformation MapTransformation FilterTransformation "
+    "FlatMapTransformation SinkTransformation KeyByTransformation CoMapTransformation JoinTransformation "
+    "FutureTransformation"
+)
+_STREAMS = _of("streams", "DataStream ConnectedStreams")
 _STOP = _of("communication", "StopSignal")
 _PACKET = _of("communication", "Packet")
-_JOBS = _of("jobs", "JobManager", "JobInfo", "JobManagerClient")
-_SCHEDULERS = _of("scheduling", "FIFOScheduler", "LoadAwareScheduler")
-_SCHEDULING = _of("scheduling", "BaseScheduler", "PlacementDecision", "NodeSelector", "NodeResources")
-_MORE_SCHEDULERS = _of(
-    "scheduling", "RandomScheduler", "RoundRobinScheduler", "PriorityScheduler", "SCHEDULER_REGISTRY", "get_scheduler"
-)
+_JOBS = _of("jobs", "JobManager JobInfo JobManagerClient")
+_SCHEDULERS = _of("scheduling", "FIFOScheduler LoadAwareScheduler")
+_SCHEDULING = _of("scheduling", "BaseScheduler PlacementDecision NodeSelector")
+_IMPLEMENTATIONS = {
+    **_SCHEDULERS,
+    **_of("scheduling", "RandomScheduler RoundRobinScheduler PriorityScheduler get_scheduler"),
+}
 _SERVICE = _of("services", "BaseService")
 _PIPELINE_SERVICE = _of(
-    "services",
-    "PipelineService",
-    "PipelineServiceSource",
-    "PipelineServiceSink",
-    "PipelineBridge",
-    "PipelineRequest",
+    "services", "PipelineService PipelineServiceSource PipelineServiceSink PipelineBridge PipelineRequest"
 )
-_SINKS = _of("io.sinks", "TerminalSink", "RetriveSink", "FileSink", "MemWriteSink")
+_SINKS = _of("io.sinks", "TerminalSink RetriveSink FileSink MemWriteSink")
 _EARLY_SINKS = {**_SINKS, **_of("io.printing", "PrintSink")}
 _SOURCES = {
-    **_of("io.sources", "FileSource", "TextFileSource", "JSONFileSource", "CSVFileSource"),
-    **_of("io.sources", "SocketSource", "DatabaseSource", "APISource"),
+    **_of("io.sources", "FileSource TextFileSource JSONFileSource CSVFileSource"),
+    **_of("io.sources", "SocketSource"),
     **_of("io.kafka", "KafkaSource"),
 }
-_DATASETS = _of("io.datasets", "JSONLBatch", "HFDatasetBatch")
+_DATASETS = _of("io.datasets", "JSONLBatch HFDatasetBatch")
 _LOGGER = _of("logger", "CustomLogger")
 _PORTS = _of("config", "SagePorts")
-_USER_PATHS = _of("config", "SageUserPaths", "get_user_paths")
-_OUTPUT_PATHS = _of("config", "SageOutputPaths", "find_sage_project_root", "get_output_file", "get_sage_paths")
-_FACADE = _of("flows", "create", "submit", "run", "call")
-_FLOW = _of("flows", "flow", "FlowDeclaration", "FlowDeclarationError")
-_FLOW_EXCEPTIONS = _of(
-    "flows",
-    "ExceptionAction",
-    "ExceptionContext",
-    "ExceptionEvent",
-    "ExceptionDecision",
-    "FlowException",
-    "FlowDefinitionError",
-)
-_FLOW_HANDLERS = _of("flows", "flow_exception_handler", "exception_handler", "register_exception_handler_hook")
+_USER_PATHS = _of("config", "SageUserPaths get_user_paths")
+_OUTPUT_PATHS = _of("config", "SageOutputPaths find_sage_project_root get_output_file get_sage_paths")
+_FACADE = _of("flows", "create submit run call")
+_FLOW = _of("flows", "flow")
+_FLOW_EXCEPTIONS = _of("flows", "ExceptionContext ExceptionEvent ExceptionDecision FlowException FlowDefinitionError")
+_FLOW_HANDLERS = _of("flows", "flow_exception_handler register_exception_handler_hook")
 _HOOKS = _of(
     "flows",
     "get_registered_exception_handler_hook",
     register_kernel_exception_handler_hook="register_exception_handler_hook",
 )
 _MONITORING: dict[str, Names] = {
-    "metrics": _of("monitoring", "TaskPerformanceMetrics"),
     "metrics_collector": _of("monitoring", "MetricsCollector"),
     "metrics_reporter": _of("monitoring", "MetricsReporter"),
     "resource_monitor": _of("monitoring", "ResourceMonitor"),
@@ -140,13 +111,18 @@ _VERSION_2 = _of("eras", __version__="VERSION_2")
 _VERSION_3 = _of("eras", __version__="VERSION_3")
 
 
+def _at(package: str, modules: str, names: Names) -> Table:
+    """The same names in a package and in modules below it."""
+    return dict.fromkeys([package, *(f"{package}.{module}" for module in modules.split())], names)
+
+
 def _below(package: str, modules: dict[str, Names]) -> Table:
     return {f"{package}.{module}": names for module, names in modules.items()}
 
 
 def _steps(package: str) -> Table:
-    steps = {module: _of("transformations", cls) for module, cls in _STEPS.items()}
-    return {package: _of("transformations", *_STEPS.values()), **_below(package, steps)}
+    steps = {cls.replace("T", "_T").lower(): _of("transformations", cls) for cls in _STEPS.split()}
+    return {package: _of("transformations", _STEPS), **_below(package, steps)}
 
 
 def _io(package: str, sinks: Names) -> Table:
@@ -170,21 +146,17 @@ _ERA_1: Table = {
     **_below("sage.core.api.function", _FUNCTION_MODULES),
     "sage.core.api.function.simple_batch_function": {**_BATCHES, **_MORE_BATCHES},
     "sage.core.api.function.kafka_source": _of("io.kafka", "KafkaSourceFunction"),
-    "sage.core.api.service": _SERVICE,
-    "sage.core.api.service.base_service": _SERVICE,
+    **_at("sage.core.api.service", "base_service", _SERVICE),
     "sage.core.communication": {},
     "sage.core.communication.packet": _PACKET,
     "sage.core.communication.stop_signal": _of("communication", StopSignal="EarlyStopSignal"),
-    "sage.core.communication.metronome": _of("communication", "Metronome", "create_metronome", "get_global_metronome"),
+    "sage.core.communication.metronome": _of("communication", "create_metronome"),
     "sage.core.factory": {},
     "sage.core.factory.service_factory": _of("services", "ServiceFactory"),
     "sage.core.operator": {},
     "sage.core.operator.base_operator": _of("jobs", "BaseOperator"),
     **_steps("sage.core.transformation"),
-    "sage.kernel.jobmanager": _JOBS,
-    "sage.kernel.jobmanager.job_manager": _JOBS,
-    "sage.kernel.jobmanager.job_info": _JOBS,
-    "sage.kernel.jobmanager.jobmanager_client": _JOBS,
+    **_at("sage.kernel.jobmanager", "job_manager job_info jobmanager_client", _JOBS),
     **_io("sage.libs.io_utils", _EARLY_SINKS),
     **_io("sage.lib.io_utils", _EARLY_SINKS),
     "sage.lib": {},
@@ -205,20 +177,17 @@ _ERA_2: Table = {
     "sage.kernel.api.operator": {},
     "sage.kernel.api.operator.base_operator": _of("jobs", "BaseOperator"),
     **_steps("sage.kernel.api.transformation"),
-    "sage.kernel.api.service": {**_SERVICE, **_PIPELINE_SERVICE},
-    "sage.kernel.api.service.base_service": _SERVICE,
-    "sage.kernel.api.service.pipeline_service": _PIPELINE_SERVICE,
-    "sage.kernel.api.service.pipeline_service.pipeline_bridge": _PIPELINE_SERVICE,
-    "sage.kernel.api.service.pipeline_service.pipeline_service": _PIPELINE_SERVICE,
-    "sage.kernel.api.service.pipeline_service.pipeline_sink": _PIPELINE_SERVICE,
-    "sage.kernel.api.service.pipeline_service.pipeline_source": _PIPELINE_SERVICE,
+    **_at("sage.kernel.api.service", "base_service", {**_SERVICE, **_PIPELINE_SERVICE}),
+    **_at(
+        "sage.kernel.api.service.pipeline_service",
+        "pipeline_bridge pipeline_service pipeline_sink pipeline_source",
+        _PIPELINE_SERVICE,
+    ),
     "sage.common.core": {**_BASES, **_HELPERS, **_STOP, **_FLOW_EXCEPTIONS, **_DOCUMENT},
     "sage.common.core.data_types": _DOCUMENT,
-    "sage.common.service": _SERVICE,
-    "sage.common.service.base_service": _SERVICE,
+    **_at("sage.common.service", "base_service", _SERVICE),
     "sage.platform": {},
-    "sage.platform.service": _SERVICE,
-    "sage.platform.service.base_service": _SERVICE,
+    **_at("sage.platform.service", "base_service", _SERVICE),
     "sage.common.core.signals": _STOP,
     "sage.common.core.functions": {**_BASES, **_HELPERS},
     **_below("sage.common.core.functions", _FUNCTION_MODULES),
@@ -228,9 +197,7 @@ _ERA_2: Table = {
     "sage.common.config.ports": _PORTS,
     "sage.common.config.user_paths": _USER_PATHS,
     "sage.kernel.runtime.communication.packet": {**_STOP, **_PACKET},
-    "sage.kernel.runtime.job_manager": _JOBS,
-    "sage.kernel.runtime.job_info": _JOBS,
-    "sage.kernel.runtime.jobmanager_client": _JOBS,
+    **_below("sage.kernel.runtime", dict.fromkeys(("job_manager", "job_info", "jobmanager_client"), _JOBS)),
     "sage.kernel.runtime.monitoring": {
         **{name: target for names in _MONITORING.values() for name, target in names.items()},
         **_of("monitoring", "RESOURCE_MONITOR_AVAILABLE"),
@@ -241,25 +208,19 @@ _ERA_2: Table = {
         **_FLOW_EXCEPTIONS,
         **_FLOW_HANDLERS,
         **_FLOW,
-        **_of("jobs", "PipelineCompiler", "CompiledActorGraph"),
+        **_of("jobs", "PipelineCompiler CompiledActorGraph"),
     },
     "sage.kernel.flow.decorator": _FLOW,
     "sage.kernel.flow_decorator": _FLOW,
     "sage.kernel.flow.exception_handler": _FLOW_HANDLERS,
-    "sage.kernel.flow.pipeline_compiler": _of("jobs", "PipelineCompiler", "CompiledActorGraph"),
-    "sage.kernel.facade": {**_FACADE, **_of("flows", "_get_runtime_backend", "_resolve_flow_for_backend")},
-    "sage.kernel.scheduler": _SCHEDULING,
-    "sage.kernel.scheduler.api": _SCHEDULING,
+    "sage.kernel.flow.pipeline_compiler": _of("jobs", "PipelineCompiler CompiledActorGraph"),
+    "sage.kernel.facade": {**_FACADE, **_of("flows", "_get_runtime_backend _resolve_flow_for_backend")},
+    **_at("sage.kernel.scheduler", "api", _SCHEDULING),
     "sage.kernel.scheduler.decision": _of("scheduling", "PlacementDecision"),
-    "sage.kernel.scheduler.node_selector": _of("scheduling", "NodeSelector", "NodeResources"),
-    "sage.kernel.scheduler.impl": {**_SCHEDULERS, **_MORE_SCHEDULERS},
-    "sage.kernel.scheduler.impl.simple_scheduler": _SCHEDULERS,
-    "sage.kernel.scheduler.impl.resource_aware_scheduler": _SCHEDULERS,
-    "sage.kernel.scheduler.impl.random_scheduler": _MORE_SCHEDULERS,
-    "sage.kernel.scheduler.impl.round_robin_scheduler": _MORE_SCHEDULERS,
-    "sage.kernel.scheduler.impl.priority_scheduler": _MORE_SCHEDULERS,
-    "sage.kernel.fault_tolerance": _of("scheduling", "BaseFaultHandler"),
-    "sage.kernel.fault_tolerance.base": _of("scheduling", "BaseFaultHandler"),
+    "sage.kernel.scheduler.node_selector": _of("scheduling", "NodeSelector"),
+    **_at("sage.kernel.scheduler.impl", "simple_scheduler resource_aware_scheduler", _IMPLEMENTATIONS),
+    **_at("sage.kernel.scheduler.impl", "random_scheduler round_robin_scheduler priority_scheduler", _IMPLEMENTATIONS),
+    **_at("sage.kernel.fault_tolerance", "base", _of("scheduling", "BaseFaultHandler")),
     "sage.kernel.utils": {},
     "sage.kernel.utils.ray": {},
     "sage.kernel.utils.ray.ray_utils": _of("flows", "ensure_ray_initialized"),
@@ -270,7 +231,7 @@ _ERA_2: Table = {
 
 _ERAS_1_AND_2: Table = {
     "sage.kernel": {
-        **_of("jobs", "JobManager", "JobManagerClient"),
+        **_of("jobs", "JobManager JobManagerClient"),
         **_ERA_2_LOCAL,
         **_ERA_2_REMOTE,
         **_ERA_2_FLOWNET,
@@ -312,17 +273,17 @@ _ERA_3: Table = {
     "sage.stream": _STREAMS,
     "sage.stream.datastream": _of("streams", "DataStream"),
     "sage.stream.connected_streams": _of("streams", "ConnectedStreams"),
-    "sage.stream.transformations": _of("transformations", *_STEPS.values()),
+    "sage.stream.transformations": _of("transformations", _STEPS),
     "sage.stream._runtime_kernel_types": _ERA_3_SIGNALS,
     "sage.runtime": {
         **_ERA_3_ENVIRONMENTS,
         **_ERA_3_SIGNALS,
         **_SERVICE,
-        **_of("jobs", "JobManager", "JobManagerClient"),
-        **_of("scheduling", "BaseScheduler", "PlacementDecision", "NodeSelector"),
+        **_of("jobs", "JobManager JobManagerClient"),
+        **_of("scheduling", "BaseScheduler PlacementDecision NodeSelector"),
         **_SCHEDULERS,
         **_of("flows", "get_runtime_backend"),
-        **_of("jobs", "PipelineCompiler", "CompiledActorGraph"),
+        **_of("jobs", "PipelineCompiler CompiledActorGraph"),
     },
     "sage.runtime.environments": _ERA_3_ENVIRONMENTS,
     "sage.runtime.base_environment": _BASE_ENVIRONMENT,
@@ -334,7 +295,7 @@ _ERA_3: Table = {
     "sage.runtime.scheduler": {**_SCHEDULING, **_SCHEDULERS, **_of("scheduling", "resolve_scheduler")},
     "sage.runtime.exception_hooks": _HOOKS,
     "sage.runtime.backend": _of("flows", "get_runtime_backend"),
-    "sage.runtime.pipeline_compiler": _of("jobs", "PipelineCompiler", "CompiledActorGraph"),
+    "sage.runtime.pipeline_compiler": _of("jobs", "PipelineCompiler CompiledActorGraph"),
 }
 
 _OLD_FUNCTIONS = {**_FUNCTION_MODULES, "simple_batch_function": {**_BATCHES, **_MORE_BATCHES}}
@@ -350,24 +311,18 @@ def _old_core(core: str) -> Table:
         f"{core}.api.env": _OLD_ENVIRONMENTS,
         f"{core}.function": _BASES,
         **_below(f"{core}.function", _OLD_FUNCTIONS),
-        f"{core}.environment": {},
-        f"{core}.environment.base_environment": _OLD_ENVIRONMENTS,
-        f"{core}.environment.local_environment": _OLD_ENVIRONMENTS,
-        f"{core}.environment.remote_environment": _OLD_ENVIRONMENTS,
+        **_at(f"{core}.environment", "base_environment local_environment remote_environment", _OLD_ENVIRONMENTS),
     }
 
 
 def _old_utils(utils: str) -> Table:
     return {
         utils: {},
-        f"{utils}.config": _of("config", "load_config"),
-        f"{utils}.config.loader": _of("config", "load_config"),
+        **_at(f"{utils}.config", "loader", _of("config", "load_config")),
         f"{utils}.config_loader": _of("config", "load_config"),
         f"{utils}.custom_logger": _OLD_LOGGER,
-        f"{utils}.logger": _OLD_LOGGER,
-        f"{utils}.logger.custom_logger": _OLD_LOGGER,
-        f"{utils}.logging": _OLD_LOGGER,
-        f"{utils}.logging.custom_logger": _OLD_LOGGER,
+        **_at(f"{utils}.logger", "custom_logger", _OLD_LOGGER),
+        **_at(f"{utils}.logging", "custom_logger", _OLD_LOGGER),
     }
 
 
@@ -391,9 +346,7 @@ _BEFORE_THE_WHEELS: Table = {
     "sage.api.env": _OLD_ENVIRONMENTS,
     "sage.api.datastream": _of("streams", "DataStream"),
     "sage.api.base_function": _BASES,
-    "sage.jobmanager": _JOBS,
-    "sage.jobmanager.job_manager": _JOBS,
-    "sage.jobmanager.jobmanager_client": _JOBS,
+    **_at("sage.jobmanager", "job_manager jobmanager_client", _JOBS),
     **_old_utils("sage_utils"),
     **_old_utils("sage.utils"),
     **_io("sage.lib.io", _EARLY_SINKS),
@@ -440,3 +393,39 @@ PACKAGES: dict[str, str] = {
     "sage.tools": "isage-tools",
 }
 """The package on PyPI that holds the modules below a path."""
+
+USERS: dict[str, Names] = {
+    "most examples of eras 1 and 2": _of("config", "load_config"),
+    "SAGE 0.1.3, experiments/pipeline_experiment.py": _of("config", "get_output_file"),
+    "SAGE 0.1.3 to 0.2.4, packages/*/tests": _of("config", "get_sage_paths SageOutputPaths find_sage_project_root"),
+    "SAGE 0.2.4, packages/sage/README.md": _of("config", "get_user_paths SageUserPaths"),
+    "sage-tutorials, L1-common/unified_inference_client_example.py": _of("config", "SagePorts"),
+    "sage-tutorials, L3-kernel/advanced/runtime_api_layering_advanced.py": _of(
+        "flows", "submit call _get_runtime_backend _resolve_flow_for_backend"
+    ),
+    "SAGE 0.2.4, packages/sage-kernel/tests/contract": _of("flows", "create run FlowException"),
+    "SAGE 0.2.4, packages/sage-kernel/tests/declaration": _of("flows", "flow"),
+    "SAGE 0.1.6, packages/sage-kernel/tests": _of("flows", "ensure_ray_initialized"),
+    "SAGE 0.2.4, examples/flow_exception_handler_demo_sage.py": _of(
+        "flows",
+        "ExceptionContext ExceptionDecision ExceptionEvent FlowDefinitionError flow_exception_handler "
+        "register_exception_handler_hook",
+    ),
+    "isage 0.3.2, src/tests/test_runtime_local_consolidation.py": {
+        **_of("flows", "register_exception_handler_hook get_registered_exception_handler_hook"),
+        **_of("scheduling", "FIFOScheduler LoadAwareScheduler resolve_scheduler"),
+    },
+    "isage 0.3.2, src/tests/test_runtime_parallelism_contract.py": _of("flows", "get_runtime_backend"),
+    "SAGE 0.1.6 to 0.2.4, packages/sage-kernel/examples/monitoring_example.py": _of(
+        "monitoring", "MetricsCollector MetricsReporter ResourceMonitor RESOURCE_MONITOR_AVAILABLE"
+    ),
+    "sage-tutorials, L3-kernel/cpu_node_demo.py": _of("scheduling", "BaseScheduler NodeSelector PlacementDecision"),
+    "sage-tutorials, L2-platform/environment/remote_env.py": _of("scheduling", "LoadAwareScheduler"),
+    "sage-tutorials, L3-kernel/advanced/fault_tolerance/fault_tolerance_examples.py": _of(
+        "scheduling", "BaseFaultHandler"
+    ),
+    "SAGE 0.2.4, packages/sage-kernel/tests/unit/kernel/scheduler": _of(
+        "scheduling", "RandomScheduler RoundRobinScheduler PriorityScheduler get_scheduler"
+    ),
+}
+"""Who imports what is around streams, functions and services. A name that nobody imports is not served."""

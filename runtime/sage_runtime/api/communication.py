@@ -146,24 +146,7 @@ class Metronome:
         with self._condition:
             self._locked = True
 
-    reset = lock_after_send
 
-    def force_release(self) -> None:
-        """Let everything pass."""
-        with self._condition:
-            self._locked = False
-            self._condition.notify_all()
-
-    def is_locked(self) -> bool:
-        """Whether the next record would wait."""
-        return self._locked
-
-    def get_status(self) -> dict[str, Any]:
-        """Name, lock and how many wait."""
-        return {"name": self.name, "is_locked": self._locked, "waiting_count": self._waiting}
-
-
-_global = Metronome("global")
 _PATIENCE_S = 30.0
 """How long a source waits for its release, in seconds, before it goes on without."""
 
@@ -197,8 +180,3 @@ def keep_time(function: Any, kind: str) -> None:
 def create_metronome(name: str) -> Metronome:
     """A new metronome."""
     return Metronome(name)
-
-
-def get_global_metronome() -> Metronome:
-    """The metronome that all share."""
-    return _global

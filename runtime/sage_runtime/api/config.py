@@ -209,35 +209,8 @@ class SagePorts:
         return [cls.SAGELLM_SERVE_PORT, cls.SAGELLM_SERVE_PORT_2, cls.LLM_DEFAULT, cls.SAGELLM_GATEWAY]
 
     @classmethod
-    def get_embedding_ports(cls) -> list[int]:
-        """The ports to look for an embedding service on, best first."""
-        return [cls.EMBEDDING_DEFAULT, cls.EMBEDDING_SECONDARY]
-
-    @classmethod
-    def get_benchmark_ports(cls) -> list[int]:
-        """The ports that benchmarks use."""
-        return [cls.BENCHMARK_LLM, cls.BENCHMARK_EMBEDDING, cls.BENCHMARK_API]
-
-    @classmethod
     def is_available(cls, port: int, host: str = "localhost") -> bool:
         """Whether nobody listens on a port."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.settimeout(1)
             return probe.connect_ex((host, port)) != 0
-
-    @classmethod
-    def find_available_port(cls, start: int = 8900, end: int = 8999) -> int | None:
-        """The first port from `start` to `end` that nobody listens on."""
-        return next((port for port in range(start, end + 1) if cls.is_available(port)), None)
-
-    @classmethod
-    def get_from_env(cls, env_var: str, default: int) -> int:
-        """The port in an environment variable, `default` if there is no number in it."""
-        value = os.environ.get(env_var, "")
-        return int(value) if value.strip().isdecimal() else default
-
-    @classmethod
-    def check_port_status(cls, port: int, host: str = "localhost") -> dict[str, object]:
-        """Whether somebody listens on a port."""
-        available = cls.is_available(port, host)
-        return {"port": port, "is_available": available, "is_listening": not available}

@@ -10,12 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 Hook = Callable[..., Any]
-
-ExceptionAction = Literal["propagate", "abort", "fallback"]
-"""Ask the next handler; drop the record; go on with other records in its place."""
 
 
 # --- the facade ------------------------------------------------------------------------------------------------------
@@ -84,19 +81,12 @@ def ensure_ray_initialized(*args: Any, **kwargs: Any) -> None:
 # --- declarations ----------------------------------------------------------------------------------------------------
 
 
-class FlowDeclarationError(Exception):
-    """A flow that can't be declared."""
-
-
 class FlowDeclaration:
     """What `@flow` makes of a function. It can be looked at; running it needs SAGE's distributed runtime."""
 
     def __init__(self, func: Callable[..., Any]) -> None:
-        if not callable(func):
-            raise FlowDeclarationError(f"@flow expects a callable, got {type(func)!r}")
-        self.func = self.__wrapped__ = func
+        self.func = func
         self.name = getattr(func, "__qualname__", type(func).__name__)
-        self.is_method = getattr(func, "__code__", None) is not None and func.__code__.co_varnames[:1] == ("self",)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Run it.
@@ -108,17 +98,9 @@ class FlowDeclaration:
 
     __call__ = compile = submit = put = open = call
 
-    def __repr__(self) -> str:
-        module = getattr(self.func, "__module__", None)
-        return f"FlowDeclaration(name={self.name!r}, is_method={self.is_method}, module={module!r})"
-
 
 def flow(func: Any = None, *, static: bool = True) -> Any:
-    """Declare a function as a flow: `@flow` or `@flow()`.
-
-    Raises:
-        FlowDeclarationError: it is not callable.
-    """
+    """Declare a function as a flow: `@flow` or `@flow()`."""
     return FlowDeclaration if func is None else FlowDeclaration(func)
 
 
@@ -149,11 +131,9 @@ class ExceptionEvent(SimpleNamespace):
 
 
 class ExceptionDecision(SimpleNamespace):
-    """What a handler decides; `payloads` are the records that a fallback puts in place of the failed one."""
+    """What a handler decides: to propagate, to abort, or to fall back on other records, its `payloads`."""
 
-    def __init__(
-        self, action: ExceptionAction, payloads: list[Any] | None = None, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, action: str, payloads: list[Any] | None = None, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(action=action, payloads=payloads, metadata=metadata or {})
 
     @staticmethod
@@ -236,6 +216,3 @@ def flow_exception_handler(handler: Any) -> Iterator[None]:
         yield
     finally:
         pop()
-
-
-exception_handler = flow_exception_handler

@@ -367,12 +367,12 @@ _BASES: dict[str, type[BaseFunction]] = {
 
 
 def wrap_lambda(func: Callable[..., Any], func_type: str | None = None) -> type[BaseFunction]:
-    """A function class of the kind `func_type` (guessed from the signature if None) that runs `func`.
+    """A function class of the kind `func_type` (a map if None) that runs `func`.
 
     Raises:
         ValueError: there is no such kind.
     """
-    kind = func_type or detect_lambda_type(func)
+    kind = func_type or "map"
     base = _BASES.get(kind)
     if base is None:
         raise ValueError(f"unknown kind of function {kind!r}; there are {', '.join(_BASES)}")
@@ -384,23 +384,3 @@ def wrap_lambda(func: Callable[..., Any], func_type: str | None = None) -> type[
 def func_module(func: Callable[..., Any]) -> str:
     """The module of a callable, as far as it tells."""
     return getattr(func, "__module__", None) or "builtins"
-
-
-def detect_lambda_type(func: Callable[..., Any]) -> str:
-    """The kind of function a callable seems to be, by its parameters and return annotation; `map` when in doubt."""
-    from inspect import signature
-
-    try:
-        found = signature(func)
-    except (TypeError, ValueError):
-        return "map"
-    if not found.parameters:
-        return "source"
-    returns = found.return_annotation
-    if returns in (bool, "bool"):
-        return "filter"
-    if returns in (None, "None"):
-        return "sink"
-    if returns is list or getattr(returns, "__origin__", None) is list or str(returns).lower().startswith("list["):
-        return "flatmap"
-    return "map"

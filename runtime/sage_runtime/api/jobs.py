@@ -213,15 +213,12 @@ class JobManagerClient:
             raise RuntimeError("sage-tui has no daemon that takes serialized jobs; env.submit() runs a pipeline")
         return JobManager().submit_job(serialized_data, autostop)
 
-    pause_job = _asks("pause_job")
-    continue_job = _asks("continue_job")
-    delete_job = _asks("delete_job")
-    get_job_status = _asks("get_job_status")
-    list_jobs = _asks("list_jobs")
-    cleanup_all_jobs = _asks("cleanup_all_jobs")
-    receive_node_stop_signal = _asks("receive_node_stop_signal")
-    health_check = _asks("health_check")
-    get_server_info = _asks("get_server_info")
+
+for _name in (
+    *("pause_job", "continue_job", "delete_job", "get_job_status", "list_jobs", "cleanup_all_jobs"),
+    *("receive_node_stop_signal", "health_check", "get_server_info"),
+):
+    setattr(JobManagerClient, _name, _asks(_name))
 
 
 def _not_found(env_uuid: str) -> dict[str, Any]:

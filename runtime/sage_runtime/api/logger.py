@@ -110,6 +110,7 @@ class _Logger:
         self.logger = logging.getLogger(f"{PREFIX}{name}" if name else f"{PREFIX}logger-{next(_numbers)}")
         for handler in self.logger.handlers[:]:
             self.logger.removeHandler(handler)
+            handler.close()
         self.output_configs: list[dict[str, Any]] = []
         for target, level in [("console", "INFO")] if outputs is None else outputs:
             self.add_output(target, level)
@@ -165,17 +166,6 @@ class _Logger:
             self.logger.addHandler(handler)
         self.output_configs.append({"target": output_target, "level": number, "handler": handler})
 
-    def remove_output(self, target_index_or_name: int | str) -> None:
-        """Stop writing to an output, by its index or target.
-
-        Raises:
-            ValueError: there is no such output.
-        """
-        config = self._output(target_index_or_name)
-        self.output_configs.remove(config)
-        if config["handler"] is not None:
-            self.logger.removeHandler(config["handler"])
-
     def update_output_level(self, target_index_or_name: int | str, new_level: str | int) -> None:
         """Change from which level on an output is written to.
 
@@ -187,18 +177,6 @@ class _Logger:
         if config["handler"] is not None:
             config["handler"].setLevel(config["level"])
 
-    def get_output_configs(self) -> list[dict[str, Any]]:
-        """The outputs: `target`, `level` (its name), `level_num`, `handler_active`."""
-        return [
-            {
-                "target": config["target"],
-                "level": logging.getLevelName(config["level"]),
-                "level_num": config["level"],
-                "handler_active": config["handler"] is not None,
-            }
-            for config in self.output_configs
-        ]
-
     def _output(self, target: int | str) -> dict[str, Any]:
         for index, config in enumerate(self.output_configs):
             if target in (index, config["target"]):
@@ -209,11 +187,6 @@ class _Logger:
     def get_logger(cls, name: str | None = None) -> Self:
         """A logger of that name."""
         return cls(name=name)
-
-    @classmethod
-    def get_available_levels(cls) -> list[str]:
-        """The names of the levels."""
-        return [name for name in _LEVELS if name not in ("WARN", "FATAL")]
 
 
 class CustomLogger(_Logger):

@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -21,25 +21,6 @@ RESOURCE_MONITOR_AVAILABLE = find_spec("psutil") is not None
 _MEGABYTE = 1024 * 1024
 _JOIN_SECONDS = 5.0
 _RULE = "=" * 80
-_QUANTITIES = ("min", "max", "avg", "p50", "p95", "p99")
-
-
-class TaskPerformanceMetrics(SimpleNamespace):
-    """What a task has done so far, by SAGE's names."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same in groups."""
-        return {
-            "task_name": self.task_name,
-            "uptime": self.uptime,
-            "total_packets_processed": self.total_packets_processed,
-            "total_packets_failed": self.total_packets_failed,
-            "packets_per_second": self.packets_per_second,
-            "latency": {f"{name}_ms": getattr(self, f"{name}_latency") for name in _QUANTITIES},
-            "resource": {"cpu_percent": self.cpu_usage_percent, "memory_mb": self.memory_usage_mb},
-            "errors": {"breakdown": self.error_breakdown, "total": self.total_packets_failed},
-            "timestamp": self.timestamp,
-        }
 
 
 class MetricsCollector:
@@ -49,23 +30,15 @@ class MetricsCollector:
         self, name: str, window_size: int = 10000, enable_detailed_tracking: bool = True, **kwargs: Any
     ) -> None:
         self.name = name
-        self.window_size = window_size
         self.enable_detailed_tracking = enable_detailed_tracking
         self._lock = threading.Lock()
-        self.reset_metrics()
+        self._latencies: deque[float] = deque(maxlen=window_size)
+        self._under_way: dict[str, float] = {}
+        self._numbered = self._processed = self._failed = 0
+        self._errors: dict[str, int] = {}
+        self._began = time.time()
 
-    def reset_metrics(self) -> None:
-        """Begin anew."""
-        with self._lock:
-            self._latencies: deque[float] = deque(maxlen=self.window_size)
-            self._under_way: dict[str, float] = {}
-            self._numbered = self._processed = self._failed = 0
-            self._errors: dict[str, int] = {}
-            self._began = time.time()
-
-    def record_packet_start(
-        self, packet_id: str | None = None, packet_size: int = 0, method_name: str | None = None
-    ) -> str:
+    def record_packet_start(self, packet_id: str | None = None, packet_size: int = 0, **kwargs: Any) -> str:
         """Work on a packet begins; returns its id."""
         with self._lock:
             self._numbered += 1
@@ -75,27 +48,25 @@ class MetricsCollector:
         return packet_id
 
     def record_packet_end(
-        self, packet_id: str, success: bool = True, error_type: str | None = None, response_size: int = 0
+        self, packet_id: str, success: bool = True, error_type: str | None = None, **kwargs: Any
     ) -> None:
         """Work on a packet has ended."""
         with self._lock:
             self._processed += 1
-            if not success:
-                self._failed += 1
-                if error_type:
-                    self._errors[error_type] = self._errors.get(error_type, 0) + 1
+            self._failed += not success
+            if not success and error_type:
+                self._errors[error_type] = self._errors.get(error_type, 0) + 1
             began = self._under_way.pop(packet_id, None)
             if began is not None:
                 self._latencies.append(1000 * (time.time() - began))
 
-    def get_real_time_metrics(self) -> TaskPerformanceMetrics:
-        """What has been done so far."""
+    def get_real_time_metrics(self) -> SimpleNamespace:
+        """What has been done so far, by SAGE's names."""
         with self._lock:
             now = time.time()
             uptime = now - self._began
             latencies = sorted(self._latencies)
-            mean = sum(latencies) / len(latencies) if latencies else 0.0
-            return TaskPerformanceMetrics(
+            return SimpleNamespace(
                 task_name=self.name,
                 uptime=uptime,
                 total_packets_processed=self._processed,
@@ -103,7 +74,7 @@ class MetricsCollector:
                 packets_per_second=self._processed / uptime if uptime > 0 else 0.0,
                 min_latency=min(latencies, default=0.0),
                 max_latency=max(latencies, default=0.0),
-                avg_latency=mean,
+                avg_latency=sum(latencies) / len(latencies) if latencies else 0.0,
                 p50_latency=_quantile(latencies, 0.5),
                 p95_latency=_quantile(latencies, 0.95),
                 p99_latency=_quantile(latencies, 0.99),
@@ -133,8 +104,7 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     if not ordered:
         return 0.0
     whole, part = divmod((len(ordered) - 1) * share, 1)
-    below = ordered[int(whole)]
-    above = ordered[min(int(whole) + 1, len(ordered) - 1)]
+    below, above = ordered[int(whole)], ordered[min(int(whole) + 1, len(ordered) - 1)]
     return below + (above - below) * part
 
 
@@ -216,53 +186,15 @@ class MetricsReporter:
         metrics = self.metrics_collector.get_real_time_metrics()
         if self.resource_monitor is not None:
             metrics.cpu_usage_percent, metrics.memory_usage_mb = self.resource_monitor.get_current_usage()
-        if format not in _FORMATS:
-            raise ValueError(f"Unsupported format: {format}")
-        return _FORMATS[format](metrics)
-
-
-def _json(metrics: TaskPerformanceMetrics) -> str:
-    return json.dumps(metrics.to_dict(), indent=2)
-
-
-def _prometheus(metrics: TaskPerformanceMetrics) -> str:
-    families = {
-        "uptime_seconds": ("gauge", metrics.uptime),
-        "packets_processed_total": ("counter", metrics.total_packets_processed),
-        "packets_failed_total": ("counter", metrics.total_packets_failed),
-        "throughput_pps": ("gauge", metrics.packets_per_second),
-        "latency_milliseconds": ("gauge", metrics.avg_latency),
-        "cpu_percent": ("gauge", metrics.cpu_usage_percent),
-        "memory_megabytes": ("gauge", metrics.memory_usage_mb),
-    }
-    lines = []
-    for family, (kind, value) in families.items():
-        lines += [f"# TYPE sage_task_{family} {kind}", f'sage_task_{family}{{task="{metrics.task_name}"}} {value}']
-    return "\n".join(lines)
-
-
-def _human(metrics: TaskPerformanceMetrics) -> str:
-    done, failed = metrics.total_packets_processed, metrics.total_packets_failed
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(metrics.timestamp))
-    return "\n".join(
-        [
-            *(_RULE, f"Performance Report: {metrics.task_name}", _RULE, f"Timestamp: {at}"),
-            *(f"Uptime: {metrics.uptime:.2f}s", "", "Throughput:", f"  Total Processed: {done}"),
-            f"  Total Failed: {failed}",
-            f"  Success Rate: {100 * (done - failed) / done if done else 0:.2f}%",
-            f"  Current TPS: {metrics.packets_per_second:.2f}",
-            *("", "Latency (milliseconds):"),
-            *(f"  {name.capitalize()}: {getattr(metrics, f'{name}_latency'):.2f}" for name in _QUANTITIES),
-            *("", "Resources:", f"  CPU: {metrics.cpu_usage_percent:.2f}%"),
-            *(f"  Memory: {metrics.memory_usage_mb:.2f} MB", "", "Errors:"),
-            *(f"  {name}: {count}" for name, count in metrics.error_breakdown.items()),
-            _RULE,
-        ]
-    )
-
-
-_FORMATS: dict[str, Callable[[TaskPerformanceMetrics], str]] = {
-    "json": _json,
-    "prometheus": _prometheus,
-    "human": _human,
-}
+        values = vars(metrics)
+        if format == "json":
+            return json.dumps(values, indent=2)
+        numbers = {name: value for name, value in values.items() if isinstance(value, float | int)}
+        if format == "prometheus":
+            return "\n".join(f'sage_task_{name}{{task="{metrics.task_name}"}} {n}' for name, n in numbers.items())
+        if format == "human":
+            lines = [f"  {name.replace('_', ' ')}: {number:.2f}" for name, number in numbers.items()]
+            errors = [f"  {name}: {count}" for name, count in metrics.error_breakdown.items()]
+            head = [_RULE, f"Performance Report: {metrics.task_name}", _RULE]
+            return "\n".join([*head, *lines, *(["Errors:"] if errors else []), *errors, _RULE])
+        raise ValueError(f"Unsupported format: {format}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypedDict
 
@@ -171,36 +170,6 @@ class UserOrderInnerJoin(BaseJoinFunction):
             "order_amount": order_data.get("amount"),
             "join_timestamp": order_data.get("timestamp"),
         }
-
-
-class WindowedEventJoin(BaseJoinFunction):
-    """Joins logins (the first stream) with the purchases (the second) that arrive within `window_ms` after them."""
-
-    def __init__(self, window_ms: int = 60000, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.window_ms = window_ms
-        self.event_buffer: dict[Any, list[tuple[Any, int, int]]] = {}
-
-    def execute(self, payload: Any, key: Any, tag: int) -> list[Any]:
-        """All pairs in the window, the ones that were there before too, as SAGE does."""
-        now = int(time.time() * 1000)
-        events = [event for event in self.event_buffer.get(key, []) if event[1] >= now - self.window_ms]
-        self.event_buffer[key] = events = [*events, (payload, now, tag)]
-        logins = [(data, at) for data, at, tag in events if tag == 0 and data.get("action") == "login"]
-        purchases = [(data, at) for data, at, tag in events if tag == 1 and data.get("action") == "purchase"]
-        return [
-            {
-                "user_id": key,
-                "login_time": login.get("timestamp"),
-                "purchase_time": purchase.get("timestamp"),
-                "purchase_amount": purchase.get("amount"),
-                "time_to_purchase": purchase.get("timestamp") - login.get("timestamp"),
-                "conversion": True,
-            }
-            for login, began in logins
-            for purchase, at in purchases
-            if at > began
-        ]
 
 
 class BaseDocument(TypedDict, total=False):

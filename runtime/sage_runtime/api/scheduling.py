@@ -26,33 +26,22 @@ class PlacementDecision(SimpleNamespace):
     `resource` is era 2's, `resource_requirements` that of SAGE up to 0.2.3.
     """
 
-    def __init__(
-        self,
-        target_node: str | None = None,
-        resource: Any = None,
-        delay: float = 0.0,
-        immediate: bool = True,
-        placement_strategy: Any = "default",
-        affinity_tasks: list[str] | None = None,
-        anti_affinity_tasks: list[str] | None = None,
-        reason: str = "",
-        priority: int = 0,
-        metadata: dict[str, Any] | None = None,
-        resource_requirements: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(
-            target_node=target_node,
-            resource={} if resource is None else resource,
-            delay=delay,
-            immediate=immediate,
-            placement_strategy=placement_strategy,
-            affinity_tasks=affinity_tasks or [],
-            anti_affinity_tasks=anti_affinity_tasks or [],
-            reason=reason,
-            priority=priority,
-            metadata=metadata or {},
-            resource_requirements=resource_requirements,
-        )
+    def __init__(self, target_node: str | None = None, **fields: Any) -> None:
+        known: dict[str, Any] = {
+            "resource": {},
+            "delay": 0.0,
+            "immediate": True,
+            "placement_strategy": "default",
+            "affinity_tasks": [],
+            "anti_affinity_tasks": [],
+            "reason": "",
+            "priority": 0,
+            "metadata": {},
+            "resource_requirements": None,
+        }
+        if unknown := fields.keys() - known.keys():
+            raise TypeError(f"a PlacementDecision has no {', '.join(sorted(unknown))}")
+        super().__init__(target_node=target_node, **{**known, **fields})
 
     def to_dict(self) -> dict[str, Any]:
         """Its fields."""
@@ -88,18 +77,6 @@ class PlacementDecision(SimpleNamespace):
         return cls(delay=delay_seconds, immediate=False, reason=reason or f"Delayed by {delay_seconds}s")
 
 
-class NodeResources(SimpleNamespace):
-    """A node and what it has free: processors, GPUs, memory in bytes. Shares in use are from 0 to 1."""
-
-    def can_fit(self, cpu_required: float = 0.0, gpu_required: float = 0.0, memory_required: int = 0) -> bool:
-        """Whether it has that much."""
-        return bool(
-            self.available_cpu >= cpu_required
-            and self.available_gpu >= gpu_required
-            and self.available_memory >= memory_required
-        )
-
-
 class NodeSelector:
     """Chooses among the nodes that there are: this machine."""
 
@@ -107,53 +84,41 @@ class NodeSelector:
         self.enable_tracking = enable_tracking
         self.node_task_count: dict[str, int] = {}
 
-    def get_all_nodes(self) -> list[NodeResources]:
-        """This machine."""
+    def get_all_nodes(self) -> list[SimpleNamespace]:
+        """This machine: its names, processors, GPUs and memory (in bytes), in all and available, and its tasks."""
         name = os.environ.get("SAGE_NODE_NAME") or os.uname().nodename
-        cpu = float(os.cpu_count() or 1)
-        gpu = float(os.environ.get("SAGE_AVAILABLE_GPU", 0))
-        memory = int(os.environ.get("SAGE_AVAILABLE_MEMORY", 8 * 1024**3))
-        totals = {"total_cpu": cpu, "total_gpu": gpu, "total_memory": memory}
-        free = {"available_cpu": cpu, "available_gpu": gpu, "available_memory": memory}
-        usage = {"cpu_usage": 0.0, "gpu_usage": 0.0, "memory_usage": 0.0}
+        resources = {
+            "cpu": float(os.cpu_count() or 1),
+            "gpu": float(os.environ.get("SAGE_AVAILABLE_GPU", 0)),
+            "memory": int(os.environ.get("SAGE_AVAILABLE_MEMORY", 8 * 1024**3)),
+        }
+        sizes = {f"{kind}_{of}": amount for of, amount in resources.items() for kind in ("total", "available")}
+        usage = {f"{of}_usage": 0.0 for of in resources}
         tasks = self.node_task_count.get(name, 0)
-        return [NodeResources(node_id=name, hostname=name, **totals, **free, **usage, task_count=tasks, alive=True)]
+        return [SimpleNamespace(node_id=name, hostname=name, **sizes, **usage, task_count=tasks, alive=True)]
 
-    def get_node(self, node_id: str) -> NodeResources | None:
+    def get_node(self, node_id: str) -> SimpleNamespace | None:
         """The node of that id."""
         return next((node for node in self.get_all_nodes() if node.node_id == node_id), None)
 
     def select_best_node(
-        self,
-        cpu_required: float = 0.0,
-        gpu_required: float = 0.0,
-        memory_required: int = 0,
-        custom_resources: dict[str, float] | None = None,
-        strategy: str = "balanced",
-        exclude_nodes: list[str] | None = None,
+        self, cpu_required: float = 0.0, gpu_required: float = 0.0, memory_required: int = 0, **wishes: Any
     ) -> str | None:
         """The id of a node that has that much, None if there is none."""
+        wanted = {"available_cpu": cpu_required, "available_gpu": gpu_required, "available_memory": memory_required}
         for node in self.get_all_nodes():
-            if node.node_id not in (exclude_nodes or []) and node.can_fit(cpu_required, gpu_required, memory_required):
+            if all(getattr(node, name) >= amount for name, amount in wanted.items()):
                 if self.enable_tracking:
-                    self.track_task_placement("", node.node_id)
+                    self.node_task_count[node.node_id] = node.task_count + 1
                 return str(node.node_id)
         return None
 
-    def track_task_placement(self, task_name: str, node_id: str) -> None:
-        """Count a task on a node."""
-        self.node_task_count[node_id] = self.node_task_count.get(node_id, 0) + 1
-
     def get_cluster_stats(self) -> dict[str, Any]:
-        """The number of nodes and their resources."""
+        """What the machine has."""
         nodes = self.get_all_nodes()
-        sums = ("total_cpu", "total_gpu", "total_memory", "available_cpu", "available_gpu", "available_memory")
-        return {
-            "node_count": len(nodes),
-            **{name: sum(getattr(node, name) for node in nodes) for name in sums},
-            "total_tasks": sum(node.task_count for node in nodes),
-            "nodes": [dict(vars(node)) for node in nodes],
-        }
+        stats = {name: amount for name, amount in vars(nodes[0]).items() if name.startswith(("total_", "available_"))}
+        tasks = sum(node.task_count for node in nodes)
+        return {"node_count": len(nodes), **stats, "total_tasks": tasks, "nodes": [dict(vars(node)) for node in nodes]}
 
 
 # --- schedulers ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ from sage_runtime.api.transformations import (
 class _Stream:
     """What streams have in common."""
 
+    _environment: Environment
+    _upstreams: list[BaseTransformation]
     _parallelism: int | None = None
 
     def set_parallelism(self, parallelism: int) -> Self:
@@ -38,8 +40,21 @@ class _Stream:
         self._parallelism = parallelism
         return self
 
-    def _replicas(self, parallelism: int | None) -> int | None:
-        return self._parallelism if parallelism is None else parallelism
+    def _step(
+        self,
+        kind: type[BaseTransformation],
+        function: Any,
+        args: tuple[Any, ...],
+        parallelism: int | None,
+        kwargs: dict[str, Any],
+    ) -> DataStream:
+        """A step more in the pipeline, and what it emits."""
+        replicas = self._parallelism if parallelism is None else parallelism
+        step = kind(self._environment, function, *args, parallelism=replicas, **kwargs)
+        for index, upstream in enumerate(self._upstreams):
+            step.add_upstream(upstream, index)
+        self._environment.pipeline.append(step)
+        return DataStream(self._environment, step)
 
 
 class DataStream(_Stream):
@@ -52,6 +67,7 @@ class DataStream(_Stream):
     def __init__(self, env: Environment, transformation: BaseTransformation) -> None:
         self._environment = env
         self.transformation = transformation
+        self._upstreams = [transformation]
 
     def __class_getitem__(cls, item: Any) -> GenericAlias:
         return GenericAlias(cls, item)
@@ -63,27 +79,19 @@ class DataStream(_Stream):
 
     def map(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """One record in, one out; `None` is dropped."""
-        return self._apply(
-            MapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(MapTransformation, function, args, parallelism, kwargs)
 
     def filter(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """Only the records for which the function is true."""
-        return self._apply(
-            FilterTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(FilterTransformation, function, args, parallelism, kwargs)
 
     def flatmap(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """One record in, any number out: what is returned, flattened (but no text), then what is collected."""
-        return self._apply(
-            FlatMapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(FlatMapTransformation, function, args, parallelism, kwargs)
 
     def sink(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """End a branch here. Returns this very stream, so that more branches can follow."""
-        self._apply(
-            SinkTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        self._step(SinkTransformation, function, args, parallelism, kwargs)
         return self
 
     def keyby(
@@ -94,16 +102,7 @@ class DataStream(_Stream):
         `strategy` routes to the replicas that follow: hash, broadcast, or in turn, which any other value means too. In
         era 3 it means nothing, as in SAGE: records go by their keys.
         """
-        return self._apply(
-            KeyByTransformation(
-                self._environment,
-                function,
-                *args,
-                strategy=strategy,
-                parallelism=self._replicas(parallelism),
-                **kwargs,
-            )
-        )
+        return self._step(KeyByTransformation, function, args, parallelism, {**kwargs, "strategy": strategy})
 
     def connect(self, other: DataStream | ConnectedStreams) -> ConnectedStreams:
         """This stream and another (or several), side by side, for `comap`, `join` and the like.
@@ -111,7 +110,7 @@ class DataStream(_Stream):
         Raises:
             ValueError: they belong to different environments.
         """
-        return ConnectedStreams(self._environment, [self.transformation, *_transformations(other)])
+        return ConnectedStreams(self._environment, [self.transformation, *other._upstreams])
 
     def fill_future(self, future_stream: DataStream) -> None:
         """Let this stream be what `env.from_future` promised: the edge that closes a feedback loop.
@@ -129,11 +128,6 @@ class DataStream(_Stream):
         """Print every record, after `prefix` and `separator` if there is a prefix. Returns this stream."""
         return self.sink(self._environment.print_sink(), prefix=prefix, separator=separator, colored=colored)
 
-    def _apply(self, step: BaseTransformation) -> DataStream:
-        step.add_upstream(self.transformation)
-        self._environment.pipeline.append(step)
-        return DataStream(self._environment, step)
-
 
 class ConnectedStreams(_Stream):
     """Two streams or more, side by side.
@@ -148,19 +142,15 @@ class ConnectedStreams(_Stream):
         if any(step.env is not env for step in transformations):
             raise ValueError("streams of different environments cannot be connected")
         self._environment = env
-        self.transformations = transformations
+        self.transformations = self._upstreams = transformations
 
     def map(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """All streams merged, each record mapped."""
-        return self._apply(
-            MapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(MapTransformation, function, args, parallelism, kwargs)
 
     def sink(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """All streams merged into a sink."""
-        return self._apply(
-            SinkTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(SinkTransformation, function, args, parallelism, kwargs)
 
     def print(self, prefix: str = "", separator: str = " | ", colored: bool = True) -> DataStream:
         """Print every record of all streams."""
@@ -168,7 +158,7 @@ class ConnectedStreams(_Stream):
 
     def connect(self, other: DataStream | ConnectedStreams) -> ConnectedStreams:
         """These streams and more."""
-        return ConnectedStreams(self._environment, [*self.transformations, *_transformations(other)])
+        return ConnectedStreams(self._environment, [*self.transformations, *other._upstreams])
 
     def comap(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """Each stream mapped by its own method of a `BaseCoMapFunction`: `map0`, `map1` and so on.
@@ -178,9 +168,7 @@ class ConnectedStreams(_Stream):
             TypeError: no class derived from `BaseCoMapFunction`, or one that lacks a stream's method.
         """
         _check_comap(function, len(self.transformations), self._environment.era.number)
-        return self._apply(
-            CoMapTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(CoMapTransformation, function, args, parallelism, kwargs)
 
     def join(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
         """Two keyed streams joined by a `BaseJoinFunction`: `execute(payload, key, tag)`.
@@ -193,9 +181,7 @@ class ConnectedStreams(_Stream):
             raise ValueError(f"a join takes exactly 2 streams, not {len(self.transformations)}")
         if not isinstance(function, type) or not issubclass(function, BaseJoinFunction):
             raise TypeError(f"a join takes a class derived from BaseJoinFunction, not {_called(function)}")
-        return self._apply(
-            JoinTransformation(self._environment, function, *args, parallelism=self._replicas(parallelism), **kwargs)
-        )
+        return self._step(JoinTransformation, function, args, parallelism, kwargs)
 
     def keyby(self, key_selector: Any, strategy: Any = "hash") -> ConnectedStreams:
         """Each stream keyed, by one `KeyByFunction` class or by a list with one for each.
@@ -218,16 +204,6 @@ class ConnectedStreams(_Stream):
             for step, selector in zip(self.transformations, selectors, strict=True)
         ]
         return ConnectedStreams(self._environment, keyed)
-
-    def _apply(self, step: BaseTransformation) -> DataStream:
-        for index, upstream in enumerate(self.transformations):
-            step.add_upstream(upstream, index)
-        self._environment.pipeline.append(step)
-        return DataStream(self._environment, step)
-
-
-def _transformations(stream: DataStream | ConnectedStreams) -> list[BaseTransformation]:
-    return [stream.transformation] if isinstance(stream, DataStream) else stream.transformations
 
 
 def _called(function: Any) -> str:

@@ -187,27 +187,3 @@ class SocketSource(SourceFunction):
             return False
         self.socket = connection
         return True
-
-
-class _PlaceholderSource(SourceFunction):
-    """A source that SAGE declares and never wrote: it has nothing to emit, and says so once in the log."""
-
-    _warned = False
-
-    def __init__(self, config: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config or {}
-
-    def execute(self, data: Any = None) -> None:
-        """Nothing."""
-        if not self._warned:
-            self._warned = True
-            self.logger.warning(f"{type(self).__name__} is a placeholder in SAGE and here: it emits nothing")
-
-
-class DatabaseSource(_PlaceholderSource):
-    """A database's rows, one day."""
-
-
-class APISource(_PlaceholderSource):
-    """An HTTP endpoint's answers, one day."""
