@@ -1,4 +1,4 @@
-"""Settings of the dashboard: a TOML file that people write, and in which the chosen theme is remembered.
+"""Settings of the dashboard: a TOML file that people write and sage-tui only reads.
 
     theme = "sage-dark"
     refresh = 10               # frames a second at most
@@ -18,7 +18,6 @@ import math
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,46 +138,6 @@ def parse_settings(text: str, path: Path) -> Settings:
         found, bad = take(found, name, value)
         problems += (Problem(path, lines.get(where), reason) for where, reason in bad)
     return replace(found, lines=lines, problems=tuple(problems))
-
-
-def with_theme(text: str, theme: str) -> str:
-    """The text of a settings file with another theme in it, all else as it was."""
-    line = f'theme = "{theme}"'
-    table = re.search(r"(?m)^[ \t]*\[", text)
-    head, rest = (text, "") if table is None else (text[: table.start()], text[table.start() :])
-    changed, count = re.subn(r"(?m)^[ \t]*theme[ \t]*=[ \t]*(\"[^\"\n]*\"|'[^'\n]*')", line, head, count=1)
-    if not count:
-        changed = f"{line}\n{head}"
-    return changed + rest
-
-
-def remember_theme(path: Path, theme: str) -> None:
-    """Write the theme into the settings file, which is made if there is none.
-
-    Raises:
-        OSError: it can't be written.
-        ValueError: what is there is no TOML, or would be none afterwards: it is left alone.
-    """
-    target = path.resolve()
-    try:
-        text = _read(target)
-    except FileNotFoundError:
-        text = ""
-    _parse(text)
-    changed = with_theme(text, theme)
-    if _parse(changed).get("theme") != theme:
-        raise ValueError("the theme's place was not found")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fd, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(changed)
-        if target.exists():
-            Path(part).chmod(target.stat().st_mode & 0o777)
-        Path(part).replace(target)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
 
 
 # --- the parts -------------------------------------------------------------------------------------------------------

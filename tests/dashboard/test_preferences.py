@@ -13,7 +13,7 @@ from support.showing import hello_session
 from sage_tui.dashboard.app import SageApp
 from sage_tui.dashboard.base.theme import DARK
 from sage_tui.dashboard.keymap import default_keys, keymap
-from sage_tui.settings import parse_settings, read_settings
+from sage_tui.settings import parse_settings
 
 
 @asynccontextmanager
@@ -51,13 +51,16 @@ async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
         dashboard.app.theme = "sage-light"
         await dashboard.settle()
         await dashboard.app.workers.wait_for_complete()
-    assert read_settings(tmp_path / "settings.toml").theme == "sage-light"
-    assert (tmp_path / "settings.toml").read_text() == 'theme = "sage-light"\nrefresh = 5\n'
+    assert (tmp_path / "settings.toml").read_text() == "refresh = 5\n"
+    async with opened(tmp_path, "refresh = 5\n") as dashboard:
+        assert dashboard.app.theme == "sage-light"
+    async with opened(tmp_path, 'theme = "nord"\n') as dashboard:
+        assert dashboard.app.theme == "nord"
 
 
 async def test_a_theme_that_can_not_be_remembered_is_used_all_the_same(tmp_path: Path) -> None:
     async with opened(tmp_path, "") as dashboard:
-        (tmp_path / "settings.toml").write_text("refresh = = 5\n")
+        (tmp_path / "state.json").mkdir()
         dashboard.app.theme = "sage-light"
         await dashboard.settle()
         await dashboard.app.workers.wait_for_complete()

@@ -1,14 +1,13 @@
-"""The settings file: what it may say, what is said about what it may not, and the theme that is remembered in it."""
+"""The settings file: what it may say, and what is said about what it may not."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from sage_tui.settings import LONGEST_FILE, Settings, parse_settings, read_settings, remember_theme, with_theme
+from sage_tui.settings import LONGEST_FILE, Settings, parse_settings, read_settings
 
 PATH = Path("/home/you/.config/sage-tui/settings.toml")
 
@@ -103,8 +102,6 @@ def test_a_pipe_or_a_device_in_the_place_of_the_file_is_not_read(tmp_path: Path)
     for name in ("pipe.toml", "zero.toml"):
         (problem,) = read_settings(tmp_path / name).problems
         assert "can't be read: it is no file" in str(problem)
-        with pytest.raises(OSError, match="it is no file"):
-            remember_theme(tmp_path / name, "nord")
 
 
 @pytest.mark.parametrize(
@@ -115,57 +112,9 @@ def test_a_pipe_or_a_device_in_the_place_of_the_file_is_not_read(tmp_path: Path)
 def test_what_is_nested_or_long_beyond_measure_is_named(text: str, tmp_path: Path) -> None:
     (problem,) = problems(text)
     assert problem.startswith("settings.toml: not TOML: ")
-    path = tmp_path / "settings.toml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"nested too deeply|Exceeds the limit"):
-        remember_theme(path, "nord")
 
 
 def test_the_mark_that_some_editors_begin_a_file_with_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_bytes(b'\xef\xbb\xbftheme = "nord"\r\n')
     assert read_settings(path) == parse_settings('theme = "nord"\n', path)
-    remember_theme(path, "sage-light")
-    assert read_settings(path).theme == "sage-light"
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("", 'theme = "nord"\n'),
-        ('# mine\ntheme = "x"  # dark\nrefresh = 3\n', '# mine\ntheme = "nord"  # dark\nrefresh = 3\n'),
-        ("theme = 'x'\n", 'theme = "nord"\n'),
-        ('[keys]\ntheme = "x"\n', 'theme = "nord"\n[keys]\ntheme = "x"\n'),
-    ],
-)
-def test_only_the_theme_of_a_file_is_changed(before: str, after: str) -> None:
-    assert with_theme(before, "nord") == after
-    assert tomllib.loads(after)["theme"] == "nord"
-
-
-def test_a_theme_is_remembered_in_a_file_that_is_made_for_it(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "settings.toml"
-    remember_theme(path, "nord")
-    remember_theme(path, "sage-light")
-    assert read_settings(path).theme == "sage-light"
-    assert [found.name for found in path.parent.iterdir()] == ["settings.toml"]
-
-
-def test_a_link_to_the_file_stays_one_and_its_mode_is_kept(tmp_path: Path) -> None:
-    real, link = tmp_path / "real.toml", tmp_path / "settings.toml"
-    real.write_text("refresh = 3\n")
-    real.chmod(0o640)
-    link.symlink_to(real)
-    remember_theme(link, "nord")
-    assert link.is_symlink()
-    assert real.read_text() == 'theme = "nord"\nrefresh = 3\n'
-    assert real.stat().st_mode & 0o777 == 0o640
-
-
-@pytest.mark.parametrize("text", ["refresh = = 3", 'theme = """\nx"""\n'])
-def test_a_file_that_is_not_understood_is_left_alone(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"\S"):
-        remember_theme(path, "nord")
-    assert path.read_text() == text
