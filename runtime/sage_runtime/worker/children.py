@@ -65,7 +65,7 @@ class Children:
         sys.addaudithook(self._hook())
         if sys.version_info < (3, 12):
             _see_threads()
-        os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
+        os.register_at_fork(after_in_child=self._after_fork)
         os._exit = _flushed(os._exit, self)
         os.abort = _flushed(os.abort, self)
 
@@ -94,7 +94,7 @@ class Children:
 
     def _before_child(self, arguments: tuple[Any, ...]) -> None:
         if self._ours:
-            self._capture.streams.finish_own()
+            self._bus.finish_lines(threading.get_ident())
             self._bus.flush(acknowledged=True, timeout=FLUSH_SECONDS)
 
     def _before_input(self, arguments: tuple[Any, ...]) -> None:
@@ -143,16 +143,12 @@ class Children:
 
         spawn.get_preparation_data = get_preparation_data
 
-    def _before_fork(self) -> None:
-        if self._ours:
-            self._capture.streams.write_whole_again()
-
     def _after_fork(self) -> None:
         if not self._ours:
             return
         self._ours = False
         self._bus.abandon()
-        self._capture.streams.release()
+        self._capture.release()
         for descriptor in self._descriptors:
             try:
                 os.close(descriptor)

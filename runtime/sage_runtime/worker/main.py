@@ -233,7 +233,7 @@ class Worker:
             except Exception:  # noqa: BLE001, S110 - the script has put its own there, closed or deleted it
                 pass
         self._bus.finish_lines()
-        self._capture.streams.release()
+        self._capture.release()
         self._bus.send(Goodbye())
         self._bus.close(_CLOSE_SECONDS)
         self._faults.close()
