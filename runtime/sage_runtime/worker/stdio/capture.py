@@ -12,6 +12,7 @@ from sage_runtime import attribution
 from sage_runtime.attribution import Source, current_source
 from sage_runtime.events import MAX_TEXT, Log
 from sage_runtime.safe_repr.preview import preview
+from sage_runtime.stdlib_internals import pass_for
 from sage_runtime.worker.event_bus import EventBus
 from sage_runtime.worker.stdio.captured_stream import CapturedStream, StreamSettings
 
@@ -81,8 +82,7 @@ def follow_logging(bus: EventBus) -> None:
         _publish_record(bus, record)
         call_handlers(self, record)
 
-    # logging tells its own frames from the script's by their file name
-    publish_and_call.__code__ = publish_and_call.__code__.replace(co_filename=call_handlers.__code__.co_filename)
+    pass_for(publish_and_call, call_handlers)  # type: ignore[arg-type]
     logging.Logger.callHandlers = publish_and_call  # type: ignore[method-assign]
 
 
