@@ -63,7 +63,7 @@ class Worker:
         self._children = Children(self._capture, (events, commands))
         stdin = AskedInput(self._bus) if config.ask_input else None
         if stdin is not None:
-            sys.stdin = sys.__stdin__ = stdin  # type: ignore[assignment, misc]
+            sys.stdin = sys.__stdin__ = stdin.text  # type: ignore[misc]
             self._capture.on_prompt = stdin.expect
         self._engine = ThreadEngine(self, keep_streaming=config.keep_streaming, logs=config.logs)
         engine.set_current(self._engine)

@@ -38,7 +38,6 @@ class StreamSettings:
         errors = getattr(before, "errors", None) or ("strict" if descriptor == 1 else "backslashreplace")
         self.format: tuple[str, str, str | None] = (encoding, errors, "\n")
         """The encoding, what happens to characters that it lacks, and what a newline becomes."""
-        self.line_buffering = False
         self.closed = False
         self.raw: io.TextIOWrapper | None = None
         self._file = file_behind(descriptor)
@@ -72,10 +71,10 @@ class _Unbuffered(io.FileIO):
         return len(data)
 
 
-class ThreadStream:
+class ThreadStream(io.BufferedIOBase):
     """One thread's end of a stream, and the stream of bytes beneath its wrapper. Its thread writes; see `Writer`."""
 
-    closed = False
+    closed = False  # looked at with each write
 
     def __init__(self, stream: CapturedStream) -> None:
         self.thread = threading.get_ident()
@@ -85,7 +84,7 @@ class ThreadStream:
         self.origin = Origin(settings.name, *current_source())
         self._bus = settings.bus
         self._format = settings.format
-        self._wrapper = settings.wrap(self)
+        self.wrapper = settings.wrap(self)
         self._names: dict[str, Any] = {}
         self._pieces = self._fetched = 0
 
@@ -103,8 +102,8 @@ class ThreadStream:
         if self._bus.flooded:
             self._names = self._stream.__dict__
             self._bus.candidate = self
-        written = self._wrapper.write(text)
-        self._wrapper.flush()
+        written = self.wrapper.write(text)
+        self.wrapper.flush()
         return written
 
     def write_bytes(self, data: bytes) -> None:
@@ -122,21 +121,21 @@ class ThreadStream:
         if self._settings.raw is not None:
             self._settings.raw.flush()
             return
-        self._wrapper.flush()
+        self.wrapper.flush()
         if self.prompting:
             self.prompting = False
             self._bus.finish_lines(self.thread)
 
     def reconfigure(self, encoding: str | None, errors: str | None, newline: Any = ...) -> None:
         """Change how text is encoded, for the other threads' ends as well."""
-        wrapper, settings = self._wrapper, self._settings
+        wrapper, settings = self.wrapper, self._settings
         newline = settings.format[2] if newline is ... else newline
         wrapper.reconfigure(encoding=encoding, errors=errors, newline=newline)
         self._format = settings.format = (wrapper.encoding, wrapper.errors or "strict", newline)
 
     def set_source(self, source: Source) -> None:
         """What its thread writes from now on belongs to `source`."""
-        self._wrapper.flush()
+        self.wrapper.flush()
         self.origin = Origin(self._settings.name, *source)
 
     # --- the bus ---
@@ -152,23 +151,23 @@ class ThreadStream:
 
     def fetch(self) -> bool:
         """Hand over all that is written; whether there was anything since the last time."""
-        self._wrapper.flush()
+        self.wrapper.flush()
         before, self._fetched = self._fetched, self._pieces
         return self._pieces != before
 
     def buffer_writes(self) -> None:
         """From now on its thread writes straight into the wrapper."""
         if self._settings.raw is None and self._names.get("write") == self.write_text:
-            self._names["write"] = self._wrapper.write
+            self._names["write"] = self.wrapper.write
 
     def stop_buffering(self) -> None:
         """Each write is handed over again."""
-        if self._names.get("write") == self._wrapper.write:
+        if self._names.get("write") == self.wrapper.write:
             self._names["write"] = self.write_text
 
     # --- the wrapper ---
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
         """Take bytes from the wrapper, on the thread that flushes it."""
         self._pieces += 1
         self._bus.put_output(self, data)
@@ -183,25 +182,21 @@ class ThreadStream:
         """Always."""
         return True
 
-    def readable(self) -> bool:
-        """Never."""
-        return False
-
-    seekable = readable
-
 
 class CapturedStream(threading.local):
     """`sys.stdout` or `sys.stderr`: `io.TextIOWrapper`'s interface; `end` and `write` are the calling thread's own."""
 
+    mode = "w"
+
     def __init__(self, settings: StreamSettings) -> None:
         self.settings = settings
+        self.name = f"<{settings.name}>"
         self.end = ThreadStream(self)
         self.write = self.end.write_text
 
-    mode = "w"
-    newlines = None
-    write_through = False
-    _CHUNK_SIZE = 8192
+    def __getattr__(self, name: str) -> Any:
+        """The rest is as the wrapper has it."""
+        return getattr(self.end.wrapper, name)
 
     @property
     def buffer(self) -> CapturedBuffer:
@@ -209,13 +204,8 @@ class CapturedStream(threading.local):
         return CapturedBuffer(self)
 
     @property
-    def name(self) -> str:
-        """As Python's own."""
-        return f"<{self.settings.name}>"
-
-    @property
     def encoding(self) -> str:
-        """The encoding that Python chose, or the script."""
+        """The encoding that Python chose, or the script, on whatever thread."""
         return self.settings.format[0]
 
     @property
@@ -224,28 +214,16 @@ class CapturedStream(threading.local):
         return self.settings.format[1]
 
     @property
-    def line_buffering(self) -> bool:
-        """As the script has set it; whole lines are never held back anyway."""
-        return self.settings.line_buffering
-
-    @property
     def closed(self) -> bool:
         """Whether the script has closed it."""
         return self.settings.closed
 
     def reconfigure(
-        self,
-        *,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: Any = ...,
-        line_buffering: bool | None = None,
-        write_through: bool | None = None,
+        self, *, encoding: str | None = None, errors: str | None = None, newline: Any = ..., **options: Any
     ) -> None:
         """As `io.TextIOWrapper.reconfigure`; other threads' ends follow with their next write."""
         self.end.reconfigure(encoding, errors, newline)
-        if line_buffering is not None:
-            self.settings.line_buffering = line_buffering
+        self.end.wrapper.reconfigure(**options)
 
     def flush(self) -> None:
         """Hand over what is written."""
@@ -276,34 +254,6 @@ class CapturedStream(threading.local):
     def fileno(self) -> int:
         """The descriptor that a child process inherits as this stream."""
         return self.settings.descriptor
-
-    def isatty(self) -> bool:
-        """Never: the session reads it."""
-        return False
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-    def readable(self) -> bool:
-        """Never."""
-        return False
-
-    seekable = readable
-
-    def read(self, size: int = -1) -> str:
-        """Raises, as Python's own."""
-        raise io.UnsupportedOperation("not readable")
-
-    readline = read
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Raises, as Python's own."""
-        raise io.UnsupportedOperation("underlying stream is not seekable")
-
-    def tell(self) -> int:
-        """Raises, as Python's own."""
-        return self.seek(0)
 
     def __enter__(self) -> CapturedStream:
         return self
@@ -351,10 +301,6 @@ class CapturedBuffer(io.BufferedIOBase):
     def fileno(self) -> int:
         """The stream's descriptor."""
         return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        """Never."""
-        return False
 
     def writable(self) -> bool:
         """Always."""
