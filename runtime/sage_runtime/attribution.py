@@ -1,8 +1,8 @@
-"""Who is at work on this thread: the operator, the service or the script itself (both parts None).
+"""What a thread works for, its source: an operator, a service or the script itself.
 
-Each thread has its own source; the engine sets it at the start of a replica's or service's thread, and a thread that
-somebody starts inherits it from its starter (`bequeath`, called by the worker's audit hook). Output, log records and
-service calls are attributed by it. Nothing heavy is imported here, and every function is safe on any thread.
+The engine sets the source at the start of a replica's or service's thread; any other thread inherits its starter's
+(`bequeath`, called by the worker's audit hook). Output and log records are attributed to it. Every function is safe on
+any thread.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ class Source(NamedTuple):
 SCRIPT = Source(None, None)
 """The script itself."""
 
-before_change: Callable[[], None] | None = None
-"""Called on a thread whose source is about to change: what it has printed so far belongs to the old one."""
+before_change: Callable[[Source], None] | None = None
+"""Called on a thread whose source is about to change, with the new one: what it has printed belongs to the old one."""
 
 _INHERITED = "_sage_source"
-_ACTIVE: dict[int, threading.Thread] = getattr(threading, "_active", {})
-"""The running threads by ident; `threading.current_thread()` would register a foreign thread for ever."""
 
 
 class _Local(threading.local):
@@ -39,28 +37,33 @@ _local = _Local()
 
 
 def set_source(pipeline: str | None, id: str | None) -> None:  # noqa: A002 - the word of the events
-    """From now on this thread works for the operator or service `id` of `pipeline`."""
+    """Have this thread work for the operator or service `id` of `pipeline` from now on."""
     _change(Source(pipeline, id))
 
 
 def _change(source: Source) -> None:
     if before_change is not None and source != current_source():
-        before_change()
+        before_change(source)
     _local.source = source
 
 
 def current_source() -> Source:
-    """For whom this thread works: what was set or inherited, else `SCRIPT`."""
+    """The source of this thread: what was set or inherited, else `SCRIPT`."""
     source = _local.source
     if source is None:
-        source = getattr(_ACTIVE.get(threading.get_ident()), _INHERITED, SCRIPT)
-        _local.source = source
+        source = _local.source = getattr(_this_thread(), _INHERITED, SCRIPT)
     return source
+
+
+def _this_thread() -> threading.Thread | None:
+    """The object of this thread, if it has one: `threading.current_thread` would make one for a foreign thread."""
+    ident = threading.get_ident()
+    return next((thread for thread in threading.enumerate() if thread.ident == ident), None)
 
 
 @contextmanager
 def attributed(pipeline: str | None, id: str | None) -> Iterator[None]:  # noqa: A002 - the word of the events
-    """What runs inside is attributed to `id` of `pipeline`: constructors and hooks on somebody else's thread."""
+    """Attribute the block to `id` of `pipeline`: for constructors and hooks that run on another's thread."""
     before = current_source()
     _change(Source(pipeline, id))
     try:
@@ -70,9 +73,9 @@ def attributed(pipeline: str | None, id: str | None) -> Iterator[None]:  # noqa:
 
 
 def bequeath(target: Any) -> None:
-    """Let the thread whose bootstrap method is `target` inherit this thread's source when it looks for its own.
+    """Let the thread whose bootstrap method is `target` inherit this thread's source.
 
-    A bare `_thread.start_new_thread` runs a plain function; such a thread works for the script.
+    A thread of a bare `_thread.start_new_thread` works for the script.
     """
     thread = getattr(target, "__self__", None)
     if isinstance(thread, threading.Thread):

@@ -174,7 +174,8 @@ class TestLifecycle:
         uuid = env.submit()
         manager = env.jobmanager
         assert manager is JobManager() is JobManager.get_instance()
-        assert JobManagerClient(port=1).get_job_status(uuid)["status"] == "running"
+        client: Any = JobManagerClient(port=1)  # its methods are those of the manager
+        assert client.get_job_status(uuid)["status"] == "running"
         assert manager.delete_job(uuid)["status"] == "running"
         assert manager.pause_job(uuid)["status"] == "stopped"
         assert manager.jobs[uuid].status == "stopped"

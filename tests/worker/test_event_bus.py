@@ -15,12 +15,38 @@ from hypothesis import strategies as st
 from support.waiting import SOON
 
 from sage_runtime.events import MAX_TEXT, Flush, Hello, Message, Notice, Output, decode, encode
-from sage_runtime.worker.encoder import Origin, cut_text
+from sage_runtime.worker.encoder import Encoder, Origin, OutputPiece, cut_text
 from sage_runtime.worker.event_bus import EventBus, pipe_writer
-from sage_runtime.worker.stdio.line_assembler import LineAssembler
 
 OUT = Origin("stdout", None, None)
 SINK = Origin("stdout", "p", "Sink")
+
+
+class Thread:
+    """A thread's stream that writes what a test wants; `fetched` is what it has kept."""
+
+    def __init__(self, bus: EventBus, origin: Origin = OUT, thread: int | None = None) -> None:
+        self.bus = bus
+        self.origin = origin
+        self.thread = threading.get_ident() if thread is None else thread
+        self.writing = False
+        self.kept = b""
+
+    def write(self, text: str) -> None:
+        self.bus.put_output(self, text.encode(errors="surrogateescape"))
+
+    def is_writing(self) -> bool:
+        return self.writing
+
+    def fetch(self) -> bool:
+        kept, self.kept = self.kept, b""
+        if kept:
+            self.bus.put_output(self, kept)
+        return bool(kept)
+
+    def buffer_writes(self) -> None: ...
+
+    def stop_buffering(self) -> None: ...
 
 
 class Reader:
@@ -126,10 +152,11 @@ def test_many_threads_lose_nothing_and_keep_their_own_order(reader: Reader, bus:
 
 def test_neighbouring_output_of_one_origin_is_one_event(reader: Reader, bus: EventBus) -> None:
     held(reader, bus)
-    for origin, text in [(OUT, "a\n"), (OUT, "b\n"), (SINK, "c\n"), (SINK, "d\n"), (OUT, "e\n")]:
-        bus.put_text(origin, text)
+    script, sink = Thread(bus), Thread(bus, SINK, thread=1)
+    for thread, text in [(script, "a\n"), (script, "b\n"), (sink, "c\n"), (sink, "d\n"), (script, "e\n")]:
+        thread.write(text)
     bus.publish(Notice(message="between"))
-    bus.put_text(OUT, "f\n")
+    script.write("f\n")
     reader.open.set()
     bus.flush()
     assert [(e.source, e.text, e.end) for e in reader.output] == [
@@ -139,9 +166,11 @@ def test_neighbouring_output_of_one_origin_is_one_event(reader: Reader, bus: Eve
 
 def test_output_lines_are_what_the_codec_makes(reader: Reader, bus: EventBus) -> None:
     texts = ["plain\n", 'quotes " and \\ \n', "\x00\x1b[2J\x7f\u2028 ü字🎉\r", "lone \udcff", "\n"]
+    script, sink = Thread(bus), Thread(bus, SINK, thread=1)
     for text in texts:
-        bus.put_text(SINK, text)
-        bus.put_text(OUT, text)
+        sink.write(text)
+        script.write(text)
+        bus.finish_lines()
     bus.flush()
     lines = [line + b"\n" for line in reader.data.splitlines()]
     assert [encode(decode(line)) for line in lines] == lines
@@ -162,10 +191,10 @@ def test_publishers_wait_while_the_reader_is_behind_and_nothing_is_lost(reader: 
     done, put = threading.Event(), deque[int](maxlen=1)
 
     def write() -> None:
+        me = Thread(bus)
         for i in range(20_000):
-            bus.put_text(OUT, f"{i}\n")
+            me.write(f"{i}\n")
             put.append(i)
-            bus.wait_for_room(10)
         done.set()
 
     threading.Thread(target=write, daemon=True).start()
@@ -182,15 +211,14 @@ def test_large_texts_need_more_room(reader: Reader, bus: EventBus) -> None:
     done, put = threading.Event(), deque[int](maxlen=1)
 
     def write() -> None:
+        me = Thread(bus)
         for i in range(200):
-            bus.put_text(OUT, "x" * MAX_TEXT)
+            me.write("x" * MAX_TEXT)
             put.append(i)
-            bus.wait_for_room(MAX_TEXT)
         done.set()
 
     threading.Thread(target=write, daemon=True).start()
     assert not done.wait(0.1)
-    assert put[0] <= 65
     reader.open.set()
     assert done.wait(SOON)
 
@@ -241,9 +269,8 @@ def test_a_reader_that_has_gone_ends_every_wait(reader: Reader, bus: EventBus) -
 
 def test_closing_writes_the_rest_and_takes_no_more(reader: Reader) -> None:
     bus = EventBus(1, reader.write)
-    line = LineAssembler(bus, OUT)
     bus.publish(Notice(message="last"))
-    line.feed("unfinished")
+    Thread(bus).write("unfinished")
     bus.close()
     bus.publish(Notice(message="too late"))
     assert [type(message) for message in reader.messages] == [Notice, Output]
@@ -268,81 +295,118 @@ def test_a_pipe_is_written_completely_however_small_it_is() -> None:
     assert received == data
 
 
-class Feeder:
-    """A line assembler and what it sends."""
-
-    def __init__(self, reader: Reader, bus: EventBus) -> None:
-        self.reader = reader
-        self.bus = bus
-        self.lines = LineAssembler(bus, OUT)
-
-    def sent(self) -> list[str]:
-        """The texts sent so far, joined where neighbours were joined."""
-        self.bus.flush()
-        return [event.text + event.end for event in self.reader.output]
+def wait_for_text(reader: Reader, text: str) -> None:
+    reader.wait_until(lambda: reader.text.endswith(text))
 
 
-@pytest.fixture
-def feeder(reader: Reader, bus: EventBus) -> Feeder:
-    return Feeder(reader, bus)
+def test_a_line_is_sent_when_it_is_whole(reader: Reader, bus: EventBus) -> None:
+    me = Thread(bus)
+    me.writing = True  # its rest is on its way, however long that takes
+    for text in ("a", "b", "c\nd"):
+        me.write(text)
+    bus.flush()
+    assert reader.text == "abc\n"
+    me.write("e\n")
+    bus.flush()
+    assert reader.text == "abc\nde\n"
 
 
-def test_a_line_is_sent_when_it_is_whole(feeder: Feeder) -> None:
-    for text in ("a", "b", "c\nd", "e\n"):
-        feeder.lines.feed(text)
-    assert "".join(feeder.sent()) == "abc\nde\n"
-    assert feeder.lines.began is None
+def test_an_unfinished_line_is_sent_after_a_moment(reader: Reader, bus: EventBus) -> None:
+    Thread(bus).write("prompt> ")
+    wait_for_text(reader, "prompt> ")
+    assert [(event.text, event.end) for event in reader.output] == [("prompt> ", "")]
 
 
-def test_an_unfinished_line_is_sent_after_a_moment(feeder: Feeder) -> None:
-    feeder.lines.feed("prompt> ")
-    feeder.reader.wait_until(lambda: feeder.reader.text == "prompt> ")
-    assert [(event.text, event.end) for event in feeder.reader.output] == [("prompt> ", "")]
-
-
-def test_a_second_unfinished_line_is_sent_too(feeder: Feeder) -> None:
+def test_a_second_unfinished_line_is_sent_too(reader: Reader, bus: EventBus) -> None:
     for text in ("one", "\ntwo", "\nthree"):
-        feeder.lines.feed(text)
-        feeder.reader.wait_until(lambda text=text: feeder.reader.text.endswith(text))  # type: ignore[misc]
+        Thread(bus).write(text)
+        wait_for_text(reader, text)
 
 
-def test_a_character_cut_in_two_is_one(feeder: Feeder) -> None:
-    data = "字\n".encode()
-    feeder.lines.feed_bytes(data[:1])
-    feeder.lines.feed_bytes(data[1:])
-    assert feeder.sent() == ["字\n"]
+def test_an_unfinished_line_is_sent_when_its_thread_has_come_back_from_the_write(reader: Reader, bus: EventBus) -> None:
+    me, other = Thread(bus), Thread(bus, SINK, thread=1)
+    me.writing = True
+    me.write("half")
+    other.write("another's")
+    wait_for_text(reader, "another's")  # so the pump has looked
+    assert reader.text == "another's"
+    me.writing = False
+    wait_for_text(reader, "half")
 
 
-def test_half_a_character_before_text_is_undecodable(feeder: Feeder) -> None:
-    feeder.lines.feed_bytes("字".encode()[:2])
-    feeder.lines.feed("text\n")
-    assert feeder.sent() == ["\udce5\udcadtext\n"]
+class Flooding(Thread):
+    """A thread that keeps a text as soon as it may."""
+
+    def __init__(self, bus: EventBus, text: bytes) -> None:
+        super().__init__(bus, thread=1)
+        self.text = text
+        self.keeps = threading.Event()
+
+    def buffer_writes(self) -> None:
+        self.kept = self.text
+        self.keeps.set()
 
 
-def test_half_a_character_at_the_end_is_sent_in_time(feeder: Feeder) -> None:
-    feeder.lines.feed_bytes(b"\xe5")
-    feeder.reader.wait_until(lambda: feeder.reader.text == "\udce5")
+def test_what_a_thread_keeps_comes_before_what_others_publish_later(reader: Reader, bus: EventBus) -> None:
+    flood = bus.candidate = Flooding(bus, b"kept\n")
+    bus.publish(Notice(message="wakes the pump"))
+    assert flood.keeps.wait(SOON)
+    bus.publish(Notice(message="later"))
+    bus.flush()
+    assert [type(message) for message in reader.messages] == [Notice, Output, Notice]
 
 
-@given(st.lists(st.text(alphabet="ab\r\n字", max_size=8), max_size=12))
-def test_what_is_fed_is_what_is_sent(texts: list[str]) -> None:
-    pieces: list[str] = []
+def test_the_rest_of_a_line_is_fetched_before_its_beginning_is_sent(reader: Reader, bus: EventBus) -> None:
+    flood = bus.candidate = Flooding(bus, b"line\n")
+    flood.write("half a ")
+    wait_for_text(reader, "line\n")
+    assert [event.text for event in reader.output] == ["half a line"]
 
-    class Silent:
-        def put_text(self, origin: Origin, text: str) -> None:
-            pieces.append(text)
 
-        def await_rest(self, line: object) -> None: ...
+def test_a_character_cut_in_two_is_one(reader: Reader, bus: EventBus) -> None:
+    me, data = Thread(bus), "字\n".encode()
+    bus.put_output(me, data[:1])
+    bus.put_output(me, data[1:])
+    bus.flush()
+    assert reader.text == "字\n"
 
-        def nudge(self) -> None: ...
 
-    lines = LineAssembler(Silent(), OUT)  # type: ignore[arg-type]
-    for text in texts:
-        lines.feed(text)
-    assert all(piece[-1] in "\r\n" for piece in pieces)
-    lines.finish()
-    assert "".join(pieces) == "".join(texts)
-    assert all("\n" not in piece or piece.rindex("\n") < len(piece) for piece in pieces)
+def test_half_a_character_at_the_end_is_sent_in_time(reader: Reader, bus: EventBus) -> None:
+    bus.put_output(Thread(bus), b"\xe5")
+    wait_for_text(reader, "\udce5")
+
+
+def test_a_long_line_is_never_cut_within_a_character(reader: Reader, bus: EventBus) -> None:
+    me, data = Thread(bus), "字".encode() * MAX_TEXT
+    for start in range(0, len(data), MAX_TEXT + 1):
+        bus.put_output(me, data[start : start + MAX_TEXT + 1])
+    bus.finish_lines()
+    bus.flush()
+    assert reader.text == "字" * MAX_TEXT
+    assert len(reader.output) > 1
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1]), st.text(alphabet="ab\r\n字", min_size=1, max_size=8)), max_size=12))
+def test_what_each_thread_writes_is_what_is_sent_and_lines_are_whole(pieces: list[tuple[int, str]]) -> None:
+    at_a_time, one_by_one, written = Encoder(1), Encoder(1), b""
+    origins = [OUT, SINK]
+    threads = [Thread(None, origin, thread) for thread, origin in enumerate(origins)]  # type: ignore[arg-type]
+    for thread, text in pieces:
+        piece = OutputPiece(1.0, threads[thread], origins[thread], text.encode())
+        at_a_time.add(piece)
+        line, steps = one_by_one.prepare(piece)
+        for step in steps:
+            step()
+        written += line
+    for encoder in (at_a_time, one_by_one):
+        encoder.finish(1.0)
+    for data in (at_a_time.take(), written + one_by_one.take()):
+        events = [decode(line) for line in data.splitlines()]
+        assert [event.seq for event in events if isinstance(event, Output)] == list(range(1, len(events) + 1))
+        for thread, origin in enumerate(origins):
+            mine = [event for event in events if isinstance(event, Output) and event.source == origin.source]
+            assert "".join(event.text + event.end for event in mine) == "".join(t for n, t in pieces if n == thread)
+            assert all(event.end for event in mine[:-1])
 
 
 @given(st.text(alphabet="ab\r\n", max_size=40))
@@ -370,50 +434,54 @@ def test_a_fault_of_the_pump_is_told_on_stderr_and_the_run_given_up(capfd: pytes
     bus.publish(Notice(level="info", message="never told"))
     assert lost.wait(SOON)
     bus.close()
-    assert capfd.readouterr().err == "sage-tui: what happens can't be told any more: ZeroDivisionError: no way\n"
+    assert capfd.readouterr().err == "sage-tui: the event stream is lost: ZeroDivisionError: no way\n"
 
 
-def failing_at_once(error: OSError) -> tuple[EventBus, Reader]:
-    """A bus with a line in it, whose threads that print fail to write."""
+def failing_at_once(error: BaseException) -> tuple[EventBus, Reader]:
+    """A bus whose threads that print fail to write, once."""
+    reader, errors = Reader(), [error]
 
     def fail(line: bytes) -> None:
-        raise error
+        if errors:
+            raise errors.pop()
+        reader.write(line)
 
-    reader = Reader()
-    bus = EventBus(1, reader.write, at_once=fail)
-    bus.put_text(OUT, "line\n")
-    return bus, reader
+    return EventBus(1, reader.write, at_once=fail), reader
 
 
 def test_a_full_pipe_is_left_to_the_pump() -> None:
     bus, reader = failing_at_once(BlockingIOError(errno.EAGAIN, "full"))
-    bus.carry(0)
+    Thread(bus).write("line\n")
     bus.close()
-    assert "".join(output.text + output.end for output in reader.output) == "line\n"
+    assert reader.text == "line\n"
 
 
-def test_what_a_signal_handler_raises_while_a_thread_prints_reaches_it_and_the_line_is_written() -> None:
-    bus, reader = failing_at_once(TimeoutError("as an alarm's handler raises it"))
-    with pytest.raises(TimeoutError):
-        bus.carry(0)
+@pytest.mark.parametrize("error", [TimeoutError("as an alarm's handler raises it"), KeyboardInterrupt()])
+def test_what_a_signal_handler_raises_while_a_thread_prints_reaches_it_and_nothing_is_lost(
+    error: BaseException,
+) -> None:
+    bus, reader = failing_at_once(error)
+    with pytest.raises(type(error)):
+        Thread(bus).write("line\n")
+    Thread(bus).write("next\n")
+    other = threading.Thread(target=lambda: Thread(bus, SINK).write("of another thread\n"))
+    other.start()
+    other.join(SOON)
     bus.close()
-    assert "".join(output.text + output.end for output in reader.output) == "line\n"
+    assert reader.text == "line\nnext\nof another thread\n"
 
 
-def test_what_a_signal_handler_raises_while_the_pump_is_woken_reaches_the_thread() -> None:
-    class Rung:
-        """A lock in whose release a signal arrives."""
-
-        def release(self) -> None:
-            raise RuntimeError("a handler's")
-
+def test_a_signal_handler_may_print_while_its_thread_writes() -> None:
     reader = Reader()
-    bus = EventBus(1, reader.write)
-    wake_up = bus._wake_up
-    bus._wake_up = Rung()  # type: ignore[assignment]
-    with pytest.raises(RuntimeError, match="a handler's"):
-        bus._wake()
-    bus._wake_up = wake_up
-    bus._wake()
-    bus._wake()  # and nothing is raised where it is awake
+    handlers: list[Thread] = []
+
+    def write(line: bytes) -> None:
+        if handlers:
+            handlers.pop().write("nested\n")
+        reader.write(line)
+
+    bus = EventBus(1, reader.write, at_once=write)
+    handlers.append(Thread(bus))
+    Thread(bus).write("line\n")
     bus.close()
+    assert sorted(reader.text.splitlines()) == ["line", "nested"]

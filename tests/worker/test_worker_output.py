@@ -271,6 +271,26 @@ def test_logging_becomes_events_and_prints_what_it_always_prints(scripts: Script
     assert "ZeroDivisionError: division by zero" in logs[3].message
 
 
+def test_a_library_that_does_not_propagate_is_heard_too_each_record_once(scripts: Scripts) -> None:
+    run = scripts.run("""
+        import logging
+        library = logging.getLogger("library")
+        library.propagate = False
+        library.addHandler(logging.NullHandler())
+        library.warning("kept to itself")
+        logging.getLogger("library.part").error("a child's")
+        class Counting(logging.Logger):
+            def callHandlers(self, record): super().callHandlers(record)
+        logging.setLoggerClass(Counting)
+        counting = logging.getLogger("counting")
+        counting.addHandler(logging.NullHandler())
+        counting.warning("a class of its own")
+        """)
+    assert [(log.logger, log.message) for log in run.of(Log)] == [
+        ("library", "kept to itself"), ("library.part", "a child's"), ("counting", "a class of its own")
+    ]  # fmt: skip
+
+
 def test_a_log_event_comes_after_what_its_thread_printed_before(scripts: Scripts) -> None:
     run = scripts.run("""
         import logging

@@ -19,6 +19,7 @@ from typing import Any
 
 from sage_runtime.attribution import bequeath
 from sage_runtime.events import FilesWritten
+from sage_runtime.stdlib_internals import SPAWNERS, before_spawn, before_thread_starts
 from sage_runtime.worker.stdio.capture import Capture
 
 FLUSH_SECONDS = 5.0
@@ -37,7 +38,6 @@ _STARTS = (
     "os.spawn",
     "pty.spawn",
 )
-_SPAWNERS = frozenset({"multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver"})
 _SERVED = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/served"  # noqa: PTH120 - pathlib takes milliseconds to import
 
 
@@ -64,8 +64,8 @@ class Children:
             warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
         sys.addaudithook(self._hook())
         if sys.version_info < (3, 12):
-            _see_threads()
-        os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
+            before_thread_starts(bequeath)
+        os.register_at_fork(after_in_child=self._after_fork)
         os._exit = _flushed(os._exit, self)
         os.abort = _flushed(os.abort, self)
 
@@ -94,7 +94,7 @@ class Children:
 
     def _before_child(self, arguments: tuple[Any, ...]) -> None:
         if self._ours:
-            self._capture.streams.finish_own()
+            self._bus.finish_lines(threading.get_ident())
             self._bus.flush(acknowledged=True, timeout=FLUSH_SECONDS)
 
     def _before_input(self, arguments: tuple[Any, ...]) -> None:
@@ -125,50 +125,21 @@ class Children:
             self._bus.send(FilesWritten(files=(file,)))
 
     def _before_import(self, arguments: tuple[Any, ...]) -> None:
-        if arguments[0] in _SPAWNERS and not self._spawning:
+        if arguments[0] in SPAWNERS and not self._spawning:
             self._spawning = True
-            self._prepare_spawning()
-
-    def _prepare_spawning(self) -> None:
-        """`multiprocessing` is about to start its first child that does not share our memory."""
-        from multiprocessing import spawn
-
-        original = spawn.get_preparation_data
-
-        def get_preparation_data(name: str) -> dict[str, Any]:
-            self._before_child(())
-            data = original(name)
-            data["sys_path"] = [*data["sys_path"], _SERVED]
-            return data
-
-        spawn.get_preparation_data = get_preparation_data
-
-    def _before_fork(self) -> None:
-        if self._ours:
-            self._capture.streams.write_whole_again()
+            before_spawn(lambda: self._before_child(()), _SERVED)
 
     def _after_fork(self) -> None:
         if not self._ours:
             return
         self._ours = False
         self._bus.abandon()
-        self._capture.streams.release()
+        self._capture.release()
         for descriptor in self._descriptors:
             try:
                 os.close(descriptor)
             except OSError:  # the script has closed it
                 pass
-
-
-def _see_threads() -> None:
-    """Python 3.11 has no audit event for a thread's start."""
-    start: Callable[..., int] = threading._start_new_thread  # type: ignore[attr-defined]
-
-    def inherit_and_start(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
-        bequeath(function)
-        return start(function, arguments)
-
-    threading._start_new_thread = inherit_and_start  # type: ignore[attr-defined]
 
 
 def _inherit(arguments: tuple[Any, ...]) -> None:

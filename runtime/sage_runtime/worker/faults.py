@@ -6,17 +6,11 @@ import faulthandler
 import fcntl
 import os
 import signal
-import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 _exit = os._exit
 _write = os.write
 _fstat = os.fstat
-_SET_DEATH_SIGNAL = 1
-_THIS: Any = None
-"""The program itself, to `dlopen`."""
-
-
 _HIGH_DESCRIPTORS = (1000, 240)
 
 
@@ -59,18 +53,6 @@ class FaultLog:
                 os.unlink(self._path)  # noqa: PTH108 - no pathlib at the end of the interpreter
         except OSError:
             pass
-
-
-def die_with_parent() -> None:
-    """Have Linux kill this process when the session's thread that started it ends, even if Python is stuck."""
-    if sys.platform != "linux":
-        return
-    try:
-        from _ctypes import call_cdeclfunction, dlopen, dlsym  # `ctypes` itself takes some milliseconds to import
-
-        call_cdeclfunction(dlsym(dlopen(_THIS, 0), "prctl"), (_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0))
-    except (ImportError, OSError, AttributeError):
-        return
 
 
 def end_group() -> NoReturn:

@@ -1,4 +1,4 @@
-"""Running a file as `__main__`, as `python script.py` does."""
+"""Running a file as `__main__`, as `python script.py` does, and telling how it ended."""
 
 # Paths are joined and shown as the interpreter does; pathlib would tidy them up, and takes milliseconds to import.
 # ruff: noqa: PTH109, PTH113, PTH116, PTH117, PTH118, PTH120, PTH123, PTH208
@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import stat
 import sys
 from importlib import import_module
 from importlib.machinery import FrozenImporter, SourceFileLoader, SourcelessFileLoader
 from types import CodeType, ModuleType, TracebackType
 
+from sage_runtime.engine.failures import beneath, traceback_text
+from sage_runtime.events import Failure
+from sage_runtime.safe_repr.preview import exception_message, exception_name
+from sage_runtime.worker.event_bus import EventBus
+
 _MAIN = "__main__"
+_NAMED_LINE = re.compile(r" on line (\d+), but no encoding declared")
+_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"
+
+_reserve = [bytearray(16 << 20)]
+"""Freed to report how a script ended, for it may have left no memory. The pages are never touched, so it costs none."""
 
 
 class Script:
@@ -194,3 +205,93 @@ def _is_folder(path: str) -> bool:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except OSError:
         return False
+
+
+# --- how it ended ---
+
+
+def exit_status(error: SystemExit) -> int:
+    """The status that `sys.exit(…)` asks for; a message goes to stderr and is status 1."""
+    code = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return int(code) & 0xFF if -(2**63) <= code < 2**63 else 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
+    """Print an exception that the script didn't catch as Python does, and publish it as a failure on `bus`."""
+    _reserve.clear()
+    remove_ours(error, script.cut(error))
+    trace = error.__traceback__
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    try:
+        sys.excepthook(type(error), error, trace)
+    except BaseException as other:  # noqa: BLE001 - as the interpreter itself: a broken hook is told, too
+        print("Error in sys.excepthook:", file=sys.stderr)
+        sys.__excepthook__(type(other), other, other.__traceback__)
+        print("\nOriginal exception was:", file=sys.stderr)
+        sys.__excepthook__(type(error), error, trace)
+    if bus is not None:
+        bus.finish_lines()
+        place = _place(error, script)
+        bus.publish(_failure(error, place))
+
+
+def remove_ours(error: BaseException, trace: TracebackType | None) -> None:
+    """Make `trace` the traceback of `error`, without frames of this package, in it and in its causes."""
+    error.__traceback__ = _without_ours(trace)
+    seen = {id(error)}
+    others = beneath(error)
+    while others:
+        other = others.pop()
+        if id(other) not in seen:
+            seen.add(id(other))
+            other.__traceback__ = _without_ours(other.__traceback__)
+            others += beneath(other)
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    steps = []
+    while trace is not None:
+        steps.append(trace)
+        trace = trace.tb_next
+    if not any(step.tb_frame.f_code.co_filename.startswith(_OURS) for step in steps):
+        return steps[0] if steps else None
+    for step in reversed(steps):
+        if not step.tb_frame.f_code.co_filename.startswith(_OURS):
+            trace = TracebackType(trace, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return trace
+
+
+def _failure(error: BaseException, place: tuple[str | None, int | None]) -> Failure:
+    name = exception_name(error)
+    file, line = place
+    return Failure(
+        kind="script",
+        group=f"script|{name}|{file or '?'}:{line or 0}",
+        exception=name,
+        message=exception_message(error),
+        traceback=traceback_text(error),
+        file=file,
+        line=line,
+    )
+
+
+def _place(error: BaseException, script: Script) -> tuple[str | None, int | None]:
+    """The innermost line in the script's folder, or else the innermost of all."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno
+    if isinstance(error, SyntaxError) and (named := _NAMED_LINE.search(error.msg or "")) is not None:
+        return script.path, int(named[1])  # of a file that is not UTF-8 the interpreter names the line in words only
+    steps: list[tuple[str, int | None]] = []
+    step = error.__traceback__
+    while step is not None:
+        steps.append((step.tb_frame.f_code.co_filename, step.tb_lineno))
+        step = step.tb_next
+    ours = [place for place in steps if place[0].startswith((script.folder, script.path))]
+    return (ours or steps or [(script.path, None)])[-1]

@@ -1,4 +1,4 @@
-"""What a worker puts in the place of `sys.stdout` and `sys.stderr`, and how it listens to Python's logging."""
+"""What a worker puts in the place of `sys.stdout`, `sys.stderr` and `os.write`, and how it listens to logging."""
 
 from __future__ import annotations
 
@@ -6,52 +6,83 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from sage_runtime import attribution
-from sage_runtime.attribution import current_source
+from sage_runtime.attribution import Source, current_source
 from sage_runtime.events import MAX_TEXT, Log
 from sage_runtime.safe_repr.preview import preview
+from sage_runtime.stdlib_internals import pass_for
 from sage_runtime.worker.event_bus import EventBus
-from sage_runtime.worker.stdio.captured_stream import Streams
-from sage_runtime.worker.stdio.descriptor_writes import in_order
+from sage_runtime.worker.stdio.captured_stream import CapturedStream, StreamSettings
 
 
 class Capture:
-    """Installs the streams and listens to logging. One a worker, made by the main thread."""
+    """The streams of a worker, and what else is captured. One a worker, made by the main thread."""
 
     def __init__(self, bus: EventBus) -> None:
         self.bus = bus
-        self.streams = Streams(bus)
         self.on_prompt: Callable[[str], None] | None = None
+        self._stdout = CapturedStream(StreamSettings(bus, "stdout", 1, sys.stdout))
+        self._stderr = CapturedStream(StreamSettings(bus, "stderr", 2, sys.stderr))
 
     def install(self) -> None:
         """Put the streams in the place of Python's own, and follow changes of attribution and logging."""
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-        sys.stdout = sys.__stdout__ = self.streams.stdout  # type: ignore[assignment, misc]
-        sys.stderr = sys.__stderr__ = self.streams.stderr  # type: ignore[assignment, misc]
-        os.write = in_order(os.write, self.streams)
-        attribution.before_change = self.streams.leave_source
+        sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[assignment, misc]
+        sys.stderr = sys.__stderr__ = self._stderr  # type: ignore[assignment, misc]
+        os.write = self._in_order(os.write)
+        attribution.before_change = self._set_source
         follow_logging(self.bus)
+
+    def release(self) -> None:
+        """From now on the streams write to the descriptors: the bus is about to close, or this is a forked child."""
+        self._stdout.release()
+        self._stderr.release()
 
     def before_input(self, prompt: object) -> None:
         """`input(prompt)` is called: the next flush on this thread sends the unfinished line, which is the prompt."""
-        self.streams.stdout.end.prompting = True
+        self._stdout.end.prompting = True
         if self.on_prompt is not None:
             self.on_prompt(prompt if type(prompt) is str else preview(prompt))
 
+    def _set_source(self, source: Source) -> None:
+        self._stdout.end.set_source(source)
+        self._stderr.end.set_source(source)
+
+    def _in_order(self, write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        """What takes the place of `os.write`, so that bytes for the descriptors 1 and 2 come in order with the text.
+
+        The session reads those descriptors beside the events. Only native code and child processes depend on that. A
+        descriptor that the script has turned elsewhere is written as ever.
+        """
+
+        def write_in_order(fd: int, data: Any, /) -> int:
+            if fd in (1, 2):
+                stream = self._stdout if fd == 1 else self._stderr
+                if stream.settings.captures:
+                    return stream.buffer.write(data)
+            return write(fd, data)
+
+        write_in_order.__name__ = write_in_order.__qualname__ = "write"
+        write_in_order.__doc__ = write.__doc__
+        return write_in_order
+
 
 def follow_logging(bus: EventBus) -> None:
-    """Publish every record of Python's logging as a `log` event; the script's own handlers work as ever."""
+    """Publish every record that a logger handles as a `log` event, also of loggers that don't propagate.
+
+    The script's own handlers work as ever.
+    """
     call_handlers = logging.Logger.callHandlers
 
     def publish_and_call(self: logging.Logger, record: logging.LogRecord) -> None:
         _publish_record(bus, record)
         call_handlers(self, record)
 
-    # logging itself looks at the file names of frames to tell its own from the script's
-    publish_and_call.__code__ = publish_and_call.__code__.replace(co_filename=call_handlers.__code__.co_filename)
+    pass_for(publish_and_call, call_handlers)  # type: ignore[arg-type]
     logging.Logger.callHandlers = publish_and_call  # type: ignore[method-assign]
 
 

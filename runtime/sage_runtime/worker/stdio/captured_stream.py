@@ -1,7 +1,11 @@
 """Text streams that know who writes: `sys.stdout` and `sys.stderr` of a worker.
 
-Each thread has its own end of each stream (`ThreadStream`), with its own unfinished line and its own source. In a
-forked child, and at the very end of a process, the same streams write to the descriptors 1 and 2.
+Each thread has an end of its own of each stream (`ThreadStream`): a `TextIOWrapper`, whose bytes go to the bus with the
+thread's source. Usually each write is handed over by itself, which takes some microseconds. Of a thread that prints a
+flood the wrapper keeps the text until there is much of it, as of a program that prints into a file; the pump, and
+everybody else who publishes, fetches what was written first, so the order stays exact.
+
+In a forked child, and at the very end of a process, the same streams write to the descriptors 1 and 2.
 """
 
 from __future__ import annotations
@@ -13,58 +17,186 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from sage_runtime.attribution import Source, current_source
 from sage_runtime.events import MAX_TEXT
+from sage_runtime.worker.encoder import Origin
 from sage_runtime.worker.event_bus import EventBus
-from sage_runtime.worker.stdio.thread_stream import StreamSettings, ThreadStream
+from sage_runtime.worker.faults import file_behind
+
+_DEEPEST = 12
+"""So many calls below a write its thread may wait."""
 
 
-class Streams:
-    """Both streams of a process and what their ends share. The main thread makes and releases them."""
+class StreamSettings:
+    """What the ends of one stream share; `before` is Python's own stream."""
 
-    def __init__(self, bus: EventBus) -> None:
+    def __init__(self, bus: EventBus, name: str, descriptor: int, before: Any) -> None:
         self.bus = bus
-        self.pid = os.getpid()
-        self.lock = threading.RLock()
-        self.last: ThreadStream | None = None
-        self.stdout = CapturedStream(StreamSettings(self, "stdout", 1, sys.stdout))
-        self.stderr = CapturedStream(StreamSettings(self, "stderr", 2, sys.stderr))
+        self.name = name
+        self.descriptor = descriptor
+        encoding = getattr(before, "encoding", None) or "utf-8"
+        errors = getattr(before, "errors", None) or ("strict" if descriptor == 1 else "backslashreplace")
+        self.format: tuple[str, str, str | None] = (encoding, errors, "\n")
+        """The encoding, what happens to characters that it lacks, and what a newline becomes."""
+        self.closed = False
+        self.raw: io.TextIOWrapper | None = None
+        self._file = file_behind(descriptor)
 
-    def leave_source(self) -> None:
-        """This thread is about to work for somebody else: what it has written belongs to its source so far."""
-        self.stdout.end.leave_source()
-        self.stderr.end.leave_source()
+    @property
+    def captures(self) -> bool:
+        """Whether the stream goes to the bus, and its descriptor is the pipe that it was."""
+        return self.raw is None and not self.closed and self._file == file_behind(self.descriptor)
 
-    def finish_own(self) -> None:
-        """Send the unfinished lines of this thread as they are."""
-        self.stdout.end.finish()
-        self.stderr.end.finish()
+    def wrap(self, buffer: Any) -> io.TextIOWrapper:
+        """A text stream over a stream of bytes."""
+        return io.TextIOWrapper(buffer, *self.format)
 
-    def write_whole_again(self) -> None:
-        """Nobody's text is deferred from now on."""
-        deferred = self.bus.deferred
-        if deferred is not None:
-            deferred.retire()
+    def write_to_descriptor(self) -> None:
+        """From now on all ends write to the descriptor."""
+        if self._file is None or self._file != file_behind(self.descriptor):  # the script has closed it
+            raw = _Unbuffered(os.devnull, "wb")
+        else:
+            raw = _Unbuffered(self.descriptor, "wb", closefd=False)
+        self.raw = self.wrap(raw)
+        self.raw.reconfigure(line_buffering=True)
 
-    def release(self) -> None:
-        """From now on the streams write to the descriptors: the bus is about to close, or this is a forked child."""
-        self.write_whole_again()
-        for stream in (self.stdout, self.stderr):
-            stream.settings.write_to_descriptor()
-            stream.end.catch_up()
+
+class _Unbuffered(io.FileIO):
+    """A descriptor without a buffer: a daemonic thread that Python's end meets in a write would keep its lock."""
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[super().write(rest) or 0 :]
+        return len(data)
+
+
+class ThreadStream(io.BufferedIOBase):
+    """One thread's end of a stream, and the stream of bytes beneath its wrapper. Its thread writes; see `Writer`."""
+
+    closed = False  # looked at with each write
+
+    def __init__(self, stream: CapturedStream) -> None:
+        self.thread = threading.get_ident()
+        self.prompting = False
+        self._stream = stream
+        self._settings = settings = stream.settings
+        self.origin = Origin(settings.name, *current_source())
+        self._bus = settings.bus
+        self._format = settings.format
+        self.wrapper = settings.wrap(self)
+        self._names: dict[str, Any] = {}
+        self._pieces = self._fetched = 0
+
+    # --- its thread ---
+
+    def write_text(self, text: str) -> int:
+        """Write text, as `io.TextIOBase.write`: raises `UnicodeEncodeError` for what the encoding lacks."""
+        settings = self._settings
+        if settings.raw is not None:
+            return settings.raw.write(text)
+        if settings.closed:
+            raise ValueError("I/O operation on closed file.")
+        if self._format != settings.format:
+            self.reconfigure(*settings.format)
+        if self._bus.flooded:
+            self._names = self._stream.__dict__
+            self._bus.candidate = self
+        written = self.wrapper.write(text)
+        self.wrapper.flush()
+        return written
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write to the stream's `buffer`."""
+        raw = self._settings.raw
+        if raw is not None:
+            raw.flush()
+            raw.buffer.write(data)
+        else:
+            self.write_text("")
+            self.write(data)
+
+    def flush_text(self) -> None:
+        """Hand over what is written; an unfinished line still waits for its rest, unless it is a prompt."""
+        if self._settings.raw is not None:
+            self._settings.raw.flush()
+            return
+        self.wrapper.flush()
+        if self.prompting:
+            self.prompting = False
+            self._bus.finish_lines(self.thread)
+
+    def reconfigure(self, encoding: str | None, errors: str | None, newline: Any = ...) -> None:
+        """Change how text is encoded, for the other threads' ends as well."""
+        wrapper, settings = self.wrapper, self._settings
+        newline = settings.format[2] if newline is ... else newline
+        wrapper.reconfigure(encoding=encoding, errors=errors, newline=newline)
+        self._format = settings.format = (wrapper.encoding, wrapper.errors or "strict", newline)
+
+    def set_source(self, source: Source) -> None:
+        """What its thread writes from now on belongs to `source`."""
+        self.wrapper.flush()
+        self.origin = Origin(self._settings.name, *source)
+
+    # --- the bus ---
+
+    def is_writing(self) -> bool:
+        """Whether its thread is inside a write: `print` writes a line and its end one after the other."""
+        frame = sys._current_frames().get(self.thread)
+        for _ in range(_DEEPEST):
+            if frame is None or frame.f_code.co_filename == __file__:
+                break
+            frame = frame.f_back
+        return frame is not None and frame.f_code.co_filename == __file__
+
+    def fetch(self) -> bool:
+        """Hand over all that is written; whether there was anything since the last time."""
+        self.wrapper.flush()
+        before, self._fetched = self._fetched, self._pieces
+        return self._pieces != before
+
+    def buffer_writes(self) -> None:
+        """From now on its thread writes straight into the wrapper."""
+        if self._settings.raw is None and self._names.get("write") == self.write_text:
+            self._names["write"] = self.wrapper.write
+
+    def stop_buffering(self) -> None:
+        """Each write is handed over again."""
+        if self._names.get("write") == self.wrapper.write:
+            self._names["write"] = self.write_text
+
+    # --- the wrapper ---
+
+    def write(self, data: Any) -> int:
+        """Take bytes from the wrapper, on the thread that flushes it."""
+        self._pieces += 1
+        self._bus.put_output(self, data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing: nothing is kept here."""
+
+    close = flush
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
 
 
 class CapturedStream(threading.local):
     """`sys.stdout` or `sys.stderr`: `io.TextIOWrapper`'s interface; `end` and `write` are the calling thread's own."""
 
+    mode = "w"
+
     def __init__(self, settings: StreamSettings) -> None:
         self.settings = settings
-        self.end = ThreadStream(self, settings)
-        self.write = self.end.write
+        self.name = f"<{settings.name}>"
+        self.end = ThreadStream(self)
+        self.write = self.end.write_text
 
-    mode = "w"
-    newlines = None
-    write_through = False
-    _CHUNK_SIZE = 8192
+    def __getattr__(self, name: str) -> Any:
+        """The rest is as the wrapper has it."""
+        return getattr(self.end.wrapper, name)
 
     @property
     def buffer(self) -> CapturedBuffer:
@@ -72,24 +204,14 @@ class CapturedStream(threading.local):
         return CapturedBuffer(self)
 
     @property
-    def name(self) -> str:
-        """As Python's own."""
-        return f"<{self.settings.name}>"
-
-    @property
     def encoding(self) -> str:
-        """The encoding that Python chose, or the script."""
-        return self.settings.encoding
+        """The encoding that Python chose, or the script, on whatever thread."""
+        return self.settings.format[0]
 
     @property
     def errors(self) -> str:
-        """What happens to characters that the encoding doesn't have."""
-        return self.settings.errors
-
-    @property
-    def line_buffering(self) -> bool:
-        """As the script has set it; lines are never held back anyway."""
-        return self.settings.line_buffering
+        """What happens to characters that the encoding lacks."""
+        return self.settings.format[1]
 
     @property
     def closed(self) -> bool:
@@ -97,33 +219,16 @@ class CapturedStream(threading.local):
         return self.settings.closed
 
     def reconfigure(
-        self,
-        *,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: Any = ...,
-        line_buffering: bool | None = None,
-        write_through: bool | None = None,
+        self, *, encoding: str | None = None, errors: str | None = None, newline: Any = ..., **options: Any
     ) -> None:
-        """As `io.TextIOWrapper.reconfigure`; the other threads' ends follow when they next write."""
-        settings = self.settings
-        if encoding is not None:
-            "".encode(encoding)
-            settings.encoding = encoding
-            settings.errors = errors or "strict"
-        elif errors is not None:
-            settings.errors = errors
-        if newline is not ...:
-            settings.newline = newline
-        if line_buffering is not None:
-            settings.line_buffering = line_buffering
-        self.end.reconfigure()
-        self.write = self.end.write
+        """As `io.TextIOWrapper.reconfigure`; other threads' ends follow with their next write."""
+        self.end.reconfigure(encoding, errors, newline)
+        self.end.wrapper.reconfigure(**options)
 
     def flush(self) -> None:
         """Hand over what is written."""
         if not self.settings.closed:
-            self.end.flush()
+            self.end.flush_text()
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write one after the other."""
@@ -133,9 +238,13 @@ class CapturedStream(threading.local):
     def close(self) -> None:
         """What is written from now on raises, as with Python's own."""
         self.flush()
-        self.end.reconfigure()
-        self.write = self.end.write
         self.settings.closed = True
+        self.write = self.end.write_text
+
+    def release(self) -> None:
+        """From now on the stream writes to its descriptor."""
+        self.settings.write_to_descriptor()
+        self.write = self.end.write_text
 
     def detach(self) -> CapturedBuffer:
         """The stream of bytes beneath."""
@@ -145,36 +254,6 @@ class CapturedStream(threading.local):
     def fileno(self) -> int:
         """The descriptor that a child process inherits as this stream."""
         return self.settings.descriptor
-
-    def isatty(self) -> bool:
-        """Never: what reads it is the session."""
-        return False
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-    def readable(self) -> bool:
-        """Never."""
-        return False
-
-    def seekable(self) -> bool:
-        """Never."""
-        return False
-
-    def read(self, size: int = -1) -> str:
-        """Raises, as Python's own."""
-        raise io.UnsupportedOperation("not readable")
-
-    readline = read
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Raises, as Python's own."""
-        raise io.UnsupportedOperation("underlying stream is not seekable")
-
-    def tell(self) -> int:
-        """Raises, as Python's own."""
-        raise io.UnsupportedOperation("underlying stream is not seekable")
 
     def __enter__(self) -> CapturedStream:
         return self
@@ -222,10 +301,6 @@ class CapturedBuffer(io.BufferedIOBase):
     def fileno(self) -> int:
         """The stream's descriptor."""
         return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        """Never."""
-        return False
 
     def writable(self) -> bool:
         """Always."""
