@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from sage_runtime.engine.threads.loops import (
     without_keys,
 )
 from sage_runtime.engine.threads.replica import JobView, Replica, ReplicaParts
+from sage_runtime.engine.threads.resequencer import OrderedOutputs, PendingResults, Resequencer
 from sage_runtime.engine.threads.routes import Outputs, Route
 from sage_runtime.engine.threads.services import Service
 from sage_runtime.engine.threads.source import SourceReplica
@@ -88,6 +90,13 @@ class _Builder:
         }
         self._wakeups = {spec.id: [Wakeup() for _ in range(spec.parallelism)] for spec in graph.operators}
         self._channels = {edge.id: self._make_channels(edge) for edge in graph.edges}
+        self._tickets: dict[str, deque[int]] = {
+            spec.id: deque() for spec in graph.operators if _keeps_order(spec, graph)
+        }
+        self._resequencers = {
+            name: Resequencer(self._specs[name].parallelism, tickets, self._routes(name))
+            for name, tickets in self._tickets.items()
+        }
 
     def replica(self, spec: OperatorSpec, index: int) -> Replica:
         """One replica, its user function constructed."""
@@ -105,8 +114,7 @@ class _Builder:
             call_service_async=CallService(self._services, owner, graph.era, asynchronous=True),
             era=graph.era,
         )
-        routes = [self._route(edge) for edge in graph.outputs[spec.id]]
-        outputs = Outputs(routes, meter, job.clock, lambda: job.stopping, index)
+        outputs, pending = self._outputs(spec, index, meter)
         parts = ReplicaParts(job, spec, context, meter, owner, outputs, self._wakeups[spec.id][index])
         function: Any = self._construct(spec, context) if spec.values is None else None
         if spec.is_source:
@@ -114,14 +122,24 @@ class _Builder:
             source.close = _close_of(function)
             return source
         keyed_in = self._keyed_in[spec.id]
+        loops = [make_loop(spec, function, context, edge.input, keyed_in, graph.era) for edge in graph.inputs[spec.id]]
         ports = tuple(
-            Port(self._channels[edge.id][index], make_loop(spec, function, context, edge.input, keyed_in, graph.era))
-            for edge in graph.inputs[spec.id]
+            Port(self._channels[edge.id][index], loop if pending is None else pending.marking(loop))
+            for edge, loop in zip(graph.inputs[spec.id], loops, strict=True)
         )
         replica = ConsumerReplica(parts, ports, keyed_in=keyed_in, keyed_out=spec.id in graph.keyed)
         if spec.kind == "sink":
             replica.close = _close_of(function)
         return replica
+
+    def _outputs(self, spec: OperatorSpec, index: int, meter: Meter) -> tuple[Outputs, PendingResults | None]:
+        """Where a replica's results go, and those on the way there if they keep the order of its operator's records."""
+        job, routes = self._job, self._routes(spec.id)
+        resequencer = self._resequencers.get(spec.id)
+        if resequencer is None:
+            return Outputs(routes, meter, job.clock, lambda: job.stopping, index), None
+        pending, wakeup, streams = resequencer.pending(index), self._wakeups[spec.id][index], spec.kind == "flatmap"
+        return OrderedOutputs(routes, meter, job.clock, lambda: job.stopping, pending, wakeup, streams=streams), pending
 
     def _construct(self, spec: OperatorSpec, context: OperatorContext) -> Any:
         with attributed(self._job.id, spec.id):
@@ -136,9 +154,21 @@ class _Builder:
             Channel(edge.id, wakeup, producers, feedback=edge.feedback) for wakeup in self._wakeups[edge.target]
         )
 
+    def _routes(self, operator: str) -> list[Route]:
+        return [self._route(edge) for edge in self._graph.outputs[operator]]
+
     def _route(self, edge: EdgeSpec) -> Route:
         keyed = edge.source in self._graph.keyed
-        return Route(self._channels[edge.id], edge.partition, keyed, keyless=not keyed and self._keyed_in[edge.target])
+        keyless = not keyed and self._keyed_in[edge.target]
+        return Route(self._channels[edge.id], edge.partition, keyed, keyless, self._tickets.get(edge.target))
+
+
+def _keeps_order(spec: OperatorSpec, graph: Graph) -> bool:
+    """Whether the results of its replicas are given away in the order in which its records came in."""
+    inputs = graph.inputs[spec.id]
+    if graph.era != 3 or spec.parallelism == 1 or not graph.outputs[spec.id]:
+        return False
+    return len(inputs) == 1 and not inputs[0].feedback
 
 
 def make_loop(spec: OperatorSpec, function: Any, context: OperatorContext, number: int, keyed: bool, era: int) -> Loop:
