@@ -135,6 +135,8 @@ class Outputs:
                 blocked = True
                 self.full = channel
                 self._meter.switch(BLOCKED, self._clock())
+                if channel.wakeup.waiters:
+                    channel.wakeup.notify()  # it may wait for another input that comes from here, too
                 channel.wait_for_room(self._stopping)
                 self._meter.switch(BUSY, self._clock())
                 self.full = None
