@@ -60,8 +60,10 @@ NOT_ON_THE_REFERENCE = {
     "test_both_call_styles_work": "asynchronous calls",
     "test_close_forgets_the_pipeline": "a submit that returns",
     "test_messages_of_a_topic_arrive_once_with_their_keys": "a submit that returns",
+    "test_of_batches_though_one_is_late": "sources that run at the same time",
     "test_submit_returns_an_id_and_stop_ends_a_stream": "a submit that returns",
     "test_the_job_manager_knows_every_submit": "a submit that returns",
+    "test_though_one_of_them_is_slow": "replicas that work at the same time",
 }
 """Tests of pipelines that one thread can't run, each with what they need."""
 

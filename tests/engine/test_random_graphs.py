@@ -9,7 +9,19 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.graphs import Recorder
-from support.random_graphs import MANY, Built, Outcome, Plan, build, emitted, model, operator_id, plans
+from support.random_graphs import (
+    MANY,
+    Built,
+    Outcome,
+    Plan,
+    build,
+    emitted,
+    in_order,
+    model,
+    operator_id,
+    plans,
+    trees,
+)
 from support.random_rules import Item
 from support.waiting import SOON
 
@@ -130,6 +142,22 @@ def test_in_the_third_era_the_first_failure_ends_the_job(plan: Plan) -> None:
     else:
         assert_ended_well(job, plan, built, recorder, "finished")
         assert_as_the_model(job, built, outcome, recorder)
+
+
+@settings(deadline=None, max_examples=80)
+@given(plan=trees())
+def test_streams_that_flow_together_take_turns_and_replicas_keep_the_order(plan: Plan) -> None:
+    recorder = Recorder()
+    built = build(plan)
+    runtime = ThreadEngine(recorder)
+    runtime.submit(built.graph)
+    assert runtime.wait(SOON)
+    (sink,) = built.sinks
+    expected = in_order(plan, built.graph)
+    if plan.era == 3 and recorder.of(Failure):
+        assert sink.values == expected[: len(sink.values)]
+    else:
+        assert sink.values == expected
 
 
 STEERING: dict[str, Callable[[ThreadEngine, int], None]] = {

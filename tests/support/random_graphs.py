@@ -140,6 +140,45 @@ def plans(draw: st.DrawFn, *, eras: Sequence[int] = (1, 2), endless: bool = Fals
     return Plan(sources, operators, loops, draw(st.sampled_from(list(eras))))
 
 
+@st.composite
+def trees(draw: st.DrawFn) -> Plan:
+    """A pipeline whose streams only flow together, each read once: the order of what its one sink gets is known.
+
+    In the third era operators with one input have replicas.
+    """
+    era = draw(st.sampled_from([1, 2, 3]))
+    sources = [
+        Origin(
+            draw(st.sampled_from(["list", "generator", "function"])), draw(st.lists(st.integers(0, 60), max_size=30))
+        )
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    ends = list(range(len(sources)))
+    operators: list[Operator] = []
+
+    def add(kind: str, inputs: list[list[int]]) -> int:
+        several = era == 3 and kind != "sink" and sum(map(len, inputs)) == 1
+        parallelism = draw(st.integers(1, 3)) if several else 1
+        operators.append(Operator(kind, parallelism, inputs, draw(st.sampled_from(["forward", "round_robin"]))))
+        return len(sources) + len(operators) - 1
+
+    def end() -> int:
+        return ends.pop(draw(st.integers(0, len(ends) - 1)))
+
+    for _ in range(draw(st.integers(0, 6))):
+        kind = draw(st.sampled_from(sorted(set(CLASSES) - {"again"})))
+        if kind not in ("join", "comap"):
+            several = draw(st.integers(1, min(2, len(ends))))
+            ends.append(add(kind, [[end() for _ in range(several)]]))
+        elif len(ends) > 1:
+            sides = [end(), end()]
+            if kind == "join":
+                sides = [add("keyby", [[side]]) for side in sides]
+            ends.append(add(kind, [[side] for side in sides]))
+    add("sink", [ends])
+    return Plan(sources, operators, [], era)
+
+
 @dataclass
 class Built:
     """A plan's pipeline, what its sinks get, and what its source functions have given."""
@@ -257,6 +296,43 @@ def model(plan: Plan, graph: Graph, given: list[list[Item]]) -> Outcome:
                 give(name, result, done.key)
         outcome.errors[name] += raises
     return outcome
+
+
+def in_order(plan: Plan, graph: Graph) -> list[Item]:
+    """What the one sink of a tree gets, in order: where streams flow together they take turns, a record each."""
+    rules = {operator_id(n): operator.kind for n, operator in enumerate(plan.operators, len(plan.sources))}
+    keys_matter = {
+        edge.source
+        for edge in graph.edges
+        for spec in graph.operators
+        if spec.id == edge.target and spec.parallelism > 1 and edge.partition in ("forward", "hash")
+    }
+
+    def records_of(name: str) -> list[tuple[Item, Any]]:
+        if name not in rules:
+            return [(Item(number, LAPS), None) for number in plan.sources[int(name.removeprefix("op_"))].numbers]
+        edges = sorted(graph.inputs[name], key=lambda edge: _first_source(graph, edge.source))
+        sides = [[(record, edge.input) for record in records_of(edge.source)] for edge in edges]
+        made = []
+        for side in itertools.zip_longest(*sides):
+            for (item, key), tag in filter(None, side):
+                done = RULES[rules[name]](item, key if name in graph.keyed else None, tag)
+                lost = done.key is UNHASHABLE and name in graph.keyed and name in keys_matter
+                if rules[name] == "sink":
+                    made += [] if done.raises else [(item, None)]
+                elif not lost and (not done.raises or rules[name] == "flatmap"):
+                    made += [(result, done.key) for result in done.results]
+        return made
+
+    return [item for item, _ in records_of(operator_id(plan.sinks[0]))]
+
+
+def _first_source(graph: Graph, name: str) -> tuple[int, int]:
+    """The number of the first source whose records reach an operator, and how many edges lie between."""
+    if not graph.inputs[name]:
+        return int(name.removeprefix("op_")), 0
+    number, distance = min(_first_source(graph, edge.source) for edge in graph.inputs[name])
+    return number, distance + 1
 
 
 def _count_calls(outcome: Outcome, item: Item) -> None:

@@ -109,6 +109,11 @@ class Channel:
                 return
             token.acquire()
 
+    @property
+    def blocks(self) -> bool:
+        """Whether a producer waits for room."""
+        return bool(self._blocked)
+
     def admit(self) -> None:
         """Wake every producer that waits for room; for any thread."""
         blocked = self._blocked

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain, cycle
 from typing import Any
 
 from sage_runtime.engine.meters import BUSY, IDLE
@@ -14,8 +15,8 @@ from sage_runtime.engine.threads.channels import Channel
 from sage_runtime.engine.threads.loops import Loop
 from sage_runtime.engine.threads.replica import Replica, ReplicaParts, allowed_batch
 from sage_runtime.engine.threads.routes import Traced, copying, tracing
+from sage_runtime.engine.threads.turns import Input, Turns
 from sage_runtime.events import Trace
-from sage_runtime.frozen import Frozen
 from sage_runtime.safe_repr.preview import exception_message, exception_name, preview
 
 SLOW = 50e-6
@@ -27,24 +28,31 @@ LONGEST_ERROR = 400
 _GIL = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
-class Port(Frozen):
-    """One incoming edge of a replica: its channel, and the loop that its records go through."""
-
-    channel: Channel
-    loop: Loop
-
-
 class ConsumerReplica(Replica):
     """A replica of an operator with inputs.
 
-    `permits` holds one item for each record of a feedback channel that may pass the closed gate.
+    `permits` holds one item for each record of a feedback channel that may pass the closed gate. With `turns` its
+    inputs take turns, but for those of feedback edges; `together` is the loop for all of them where each has a mark of
+    its own, else None: their loops are alike.
     """
 
-    def __init__(self, parts: ReplicaParts, ports: tuple[Port, ...], *, keyed_in: bool, keyed_out: bool) -> None:
+    def __init__(
+        self,
+        parts: ReplicaParts,
+        inputs: tuple[Input, ...],
+        turns: Turns | None = None,
+        together: Loop | None = None,
+        *,
+        keyed_in: bool,
+        keyed_out: bool,
+    ) -> None:
         super().__init__(parts)
-        self.channels = tuple(port.channel for port in ports)
+        self.channels = tuple(one.channel for one in inputs)
         self.permits: list[bool] = []
-        self._ports = ports
+        self._inputs = inputs
+        self._apart = inputs if turns is None else tuple(one for one in inputs if one.channel.feedback)
+        self._turns = turns
+        self._together = together
         self._keyed_in = keyed_in
         self._keyed_out = keyed_out
         self._gives = self.spec.kind != "sink"
@@ -98,16 +106,24 @@ class ConsumerReplica(Replica):
         thread's start is the latency of a pipeline.
         """
         now: float | None = self._clock()
-        lone = self._ports[0] if len(self._ports) == 1 and not self.job.looping else None
+        lone = self._inputs[0] if len(self._inputs) == 1 and not self.job.looping else None
+        turns = self._turns
         while now is not None and not self.job.stopping:
             if lone is not None and not self._slow and not lone.channel.records:
                 now = self._one_by_one(lone, now)
             rested = True
-            for port in self._ports:
-                if port.channel.records and self._may_take(port.channel):
-                    now = self._batch(port, now)
+            for one in self._apart:
+                if one.channel.records and self._may_take(one.channel):
+                    now = self._batch([one], self._allowed(one.channel), now)
                     rested = False
-            if rested:
+            turn = turns.take() if turns is not None else None
+            if isinstance(turn, tuple):
+                giving, rounds = turn
+                most = min(self._limit, self.outputs.capacity) // len(giving) or 1
+                now = self._batch(giving, min(rounds, most), now)
+            elif turns is not None and turn is not None:
+                now = self._await_turn(turns, turn, now)
+            elif rested:
                 now = self._rest_until_news(now)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
@@ -150,13 +166,41 @@ class ConsumerReplica(Replica):
             if over and not any(channel.records for channel in channels):
                 return None
 
-    def _one_by_one(self, port: Port, now: float) -> float:
+    def _await_turn(self, turns: Turns, turn: Input, now: float) -> float:
+        """Sleep a little, until an input that has no record has one, though others have some; returns the time then."""
+        channel, meter = turn.channel, self.meter
+        meter.switch(IDLE, now)
+        self.awaited = channel
+        if turns.may_come(turn, self):
+            self.wakeup.wait(self._news_at(channel), turn.nap)
+            began, now = now, self._clock()
+            turn.waited(now - began)
+        else:
+            turn.idle = True
+        self.awaited = None
+        meter.switch(BUSY, now)
+        return now
+
+    def _news_at(self, channel: Channel) -> Callable[[], bool]:
+        apart = [one.channel for one in self._apart]
+
+        def news() -> bool:
+            return (
+                bool(channel.records)
+                or not channel.producers
+                or self.job.stopping
+                or any(other.records and self._may_take(other) for other in apart)
+            )
+
+        return news
+
+    def _one_by_one(self, one: Input, now: float) -> float:
         """Sleep, and run each record that arrives alone, until there are several, a slow one, or something else is new.
 
         `now` is the time; returns the time at the end. The next thread waits for all that is done between the end of
         the sleep and the loop: what can wait until its result is given away does.
         """
-        channel, loop, meter, clock = port.channel, port.loop, self.meter, self._clock
+        channel, loop, meter, clock = one.channel, one.loop, self.meter, self._clock
         records, wait, outputs, job = channel.records, self.wakeup.wait, self.outputs, self.job
         send, failed, spent, follower, gives = outputs.send, self.failed, meter.spent, job.follower, self._gives
 
@@ -191,28 +235,33 @@ class ConsumerReplica(Replica):
 
     # --- working -----------------------------------------------------------------------------------------------------
 
-    def _batch(self, port: Port, began: float) -> float:
-        """Take a batch and run it: its first record timed and looked at, the rest at full speed unless it is slow.
+    def _batch(self, giving: list[Input], rounds: int, began: float) -> float:
+        """Take so many records from each of these inputs, in turn, and run them: the first one timed and looked at, the
+        rest at full speed unless it is slow.
 
         `began` is the time now; returns the time at the end.
         """
-        meter, clock, channel, room = self.meter, self._clock, port.channel, self.outputs.room
+        meter, clock, room = self.meter, self._clock, self.outputs.room
         meter.taken += 1  # before the take, so that nobody finds the channel empty and this replica at rest
-        batch = channel.take(self._allowed(channel))
+        first = giving[0]
+        if len(giving) == 1:
+            batch = first.channel.take(rounds)
+        else:
+            batch = list(chain.from_iterable(zip(*[one.channel.take(rounds) for one in giving], strict=False)))
         self._records = records = iter(batch)
         self._since = now = began
         if self._slow or (self.job.follower.active and any(type(entry) is Traced for entry in batch)):
-            for entry in records:
-                now = self._one(port, entry, now)
+            for one, entry in zip(cycle(giving), records):
+                now = self._one(one, entry, now)
                 if room():
                     now = clock()
             self._records = None
-            worked = len(batch) - self._put_back(channel)
-        else:
-            self._one(port, next(records), clock())
-            surplus = port.loop(records, self.outputs.send, self.failed)
+            worked = len(batch) - self._put_back(giving, len(batch))
+        elif batch:
+            self._one(first, next(records), clock())
+            surplus = self._run_on(giving, records)
             self._records = None
-            worked = len(batch) - self._put_back(channel)
+            worked = len(batch) - self._put_back(giving, len(batch))
             meter.records_in += worked - 1
             if self._gives:
                 meter.records_out += worked - 1 + surplus
@@ -224,20 +273,27 @@ class ConsumerReplica(Replica):
         self._adapt(worked, now - began)
         return now
 
-    def _one(self, port: Port, entry: Any, began: float) -> float:
+    def _run_on(self, giving: list[Input], records: Iterator[Any]) -> int:
+        """Run the records of these inputs but for the very first; returns the surplus."""
+        if len(giving) == 1 or self._together is None:
+            return giving[0].loop(records, self.outputs.send, self.failed)
+        marks = cycle([one.mark for one in giving[1:] + giving[:1]])
+        return self._together(zip(records, marks), self.outputs.send, self.failed)  # noqa: B905 - the marks go round
+
+    def _one(self, one: Input, entry: Any, began: float) -> float:
         """Run one record: timed, counted at once, and looked at where somebody inspects or follows.
 
         `began` is the time now; returns the time at the end.
         """
         meter = self.meter
         if type(entry) is Traced:
-            surplus, seconds = self._traced(port, entry)
+            surplus, seconds = self._traced(one, entry)
             now = self._clock()
         elif self.tap is not None:
-            surplus, seconds = self._tapped(port, entry, self.tap)
+            surplus, seconds = self._tapped(one, entry, self.tap)
             now = self._clock()
         else:
-            surplus = port.loop(iter((entry,)), self.outputs.send, self.failed)
+            surplus = one.loop(iter((entry,)), self.outputs.send, self.failed)
             now = self._clock()
             seconds = now - began
         meter.latency.add(seconds)
@@ -246,18 +302,18 @@ class ConsumerReplica(Replica):
             meter.records_out += 1 + surplus
         return now
 
-    def _tapped(self, port: Port, entry: Any, tap: Tap) -> tuple[int, float]:
+    def _tapped(self, one: Input, entry: Any, tap: Tap) -> tuple[int, float]:
         """Run one record and show it and its results: the surplus, and the seconds without the showing."""
         tap.offer("in", entry[1] if self._keyed_in else entry, self.meter.records_in + 1)
         results: list[Any] = []
         began = self._clock()
-        surplus = port.loop(iter((entry,)), copying(self.outputs.send, results), self.failed)
+        surplus = one.loop(iter((entry,)), copying(self.outputs.send, results), self.failed)
         seconds = self._clock() - began
         for number, result in enumerate(results, self.meter.records_out + 1):
             tap.offer("out", result[1] if self._keyed_out else result, number)
         return surplus, seconds
 
-    def _traced(self, port: Port, traced: Traced) -> tuple[int, float]:
+    def _traced(self, one: Input, traced: Traced) -> tuple[int, float]:
         """Run one followed record and tell this step of its way: the surplus, and the seconds without the telling."""
         clock, outputs, follower = self._clock, self.outputs, self.job.follower
 
@@ -279,7 +335,7 @@ class ConsumerReplica(Replica):
 
         self.owner.calls = calls
         began = clock()
-        surplus = port.loop(iter((traced.entry,)), tracing(outputs.send, results, wrap), failed)
+        surplus = one.loop(iter((traced.entry,)), tracing(outputs.send, results, wrap), failed)
         seconds = clock() - began
         self.owner.calls = None
         self.job.publish(
@@ -305,14 +361,17 @@ class ConsumerReplica(Replica):
             return 1
         return min(self._limit, self.outputs.capacity)
 
-    def _put_back(self, channel: Channel) -> int:
-        """Return what an interruption left over to the channel; how many those were."""
+    def _put_back(self, giving: list[Input], taken: int) -> int:
+        """Return what an interruption left over of a batch to where it came from; how many records those were."""
         if not self._interrupted:
             return 0
         with self._lock:
             rest, self._rest = self._rest, []
             self._interrupted = False
-        channel.records[:0] = rest
+        for number, one in enumerate(giving):
+            one.channel.records[:0] = rest[(number - taken + len(rest)) % len(giving) :: len(giving)]
+        if rest and self._turns is not None:
+            self._turns.go_back(giving[(taken - len(rest)) % len(giving)])
         return len(rest)
 
     def _adapt(self, count: int, seconds: float) -> None:

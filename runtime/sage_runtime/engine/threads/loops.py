@@ -10,6 +10,7 @@ On a stream with keys the records are `(key, value)` and so are the results.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -79,6 +80,64 @@ def keyed_map_loop(execute: Callable[[Any], Any], context: OperatorContext) -> L
                 failed(value, error)
 
     return loop
+
+
+def comap_loop() -> Loop:
+    """As `map_loop`; each record comes with the function for the input that it came from."""
+
+    def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
+        channel, waiters, notify = send.channel, send.waiters, send.notify
+        surplus = 0
+        while True:
+            try:
+                for value, execute in records:
+                    result = execute(value)
+                    if result is None:
+                        surplus -= 1
+                        continue
+                    channel.append(result)
+                    if waiters:
+                        notify()
+                return surplus
+            except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
+                surplus -= 1
+                failed(value, error)
+
+    return loop
+
+
+def keyed_comap_loop(context: OperatorContext) -> Loop:
+    """As `comap_loop`; the result keeps the key."""
+
+    def loop(records: Iterator[Any], send: Send, failed: Failed) -> int:
+        channel, waiters, notify = send.channel, send.waiters, send.notify
+        surplus = 0
+        while True:
+            try:
+                for (key, value), execute in records:
+                    context.key = key
+                    result = execute(value)
+                    if result is None:
+                        surplus -= 1
+                        continue
+                    channel.append((key, result))
+                    if waiters:
+                        notify()
+                return surplus
+            except BaseException as error:  # noqa: BLE001 - whatever user code raises is recorded
+                surplus -= 1
+                failed(value, error)
+
+    return loop
+
+
+def of_one_input(loop: Loop, mark: Any) -> Loop:
+    """For the records of one input, which all have the same mark, a loop that takes each record with its mark."""
+
+    def marked(records: Iterator[Any], send: Send, failed: Failed) -> int:
+        return loop(zip(records, repeat(mark)), send, failed)
+
+    return marked
 
 
 def filter_loop(execute: Callable[[Any], Any]) -> Loop:
@@ -187,12 +246,11 @@ def keyed_sink_loop(execute: Callable[[Any], Any], context: OperatorContext) -> 
     return loop
 
 
-def join_loop(
-    execute: Callable[[Any, Any, int], Any], context: OperatorContext, tag: int, era: int, keyed: bool
-) -> Loop:
+def join_loop(execute: Callable[[Any, Any, int], Any], context: OperatorContext, era: int, keyed: bool) -> Loop:
     """Any number of results for each record, given with its key and the input it came from; they carry that key.
 
-    A list holds results (in era 3 any iterable but strings and dictionaries), anything else is one.
+    Each record comes with the number of its input. A list holds results (in era 3 any iterable but strings and
+    dictionaries), anything else is one.
     """
 
     def results_of(result: Any) -> Iterable[Any]:
@@ -206,7 +264,7 @@ def join_loop(
         surplus = given = 0
         while True:
             try:
-                for entry in records:
+                for entry, tag in records:
                     surplus -= 1
                     key, value = entry if keyed else (None, entry)
                     if key is None:

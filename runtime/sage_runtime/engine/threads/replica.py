@@ -91,12 +91,14 @@ class Replica:
     """What sources and other operators have in common. `start` runs it on a thread of its own.
 
     Other threads read `state`, `meter`, `in_hand` and `channels`, set `tap`, and call `wake` and `interrupt`.
+    `awaited` is the channel whose turn it is, while others have records and it has none.
     """
 
     def __init__(self, parts: ReplicaParts) -> None:
         self.job, self.spec, self.context, self.meter, self.owner, self.outputs, self.wakeup = parts
         self.index = parts.context.parallel_index
         self.channels: tuple[Channel, ...] = ()
+        self.awaited: Channel | None = None
         self.state = "starting"
         self.started = False
         self.tap: Tap | None = None
@@ -177,6 +179,7 @@ class Replica:
             set_source(self.job.id, self.spec.id)
             self.owner.thread = threading.get_ident()
             self.meter.begin_cpu()
+            self.meter.switch(BUSY, self._clock())
             self.state = "running"
             self.run()
             if self.job.in_child:

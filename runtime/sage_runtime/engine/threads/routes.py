@@ -37,13 +37,15 @@ class Appender:
 class Route(Frozen):
     """One outgoing edge, seen from one replica: the channels of the target's replicas and how to choose among them.
 
-    `keyless`: the target expects `(key, value)`, and the records from here carry no key.
+    `keyless`: the target expects `(key, value)`, and the records from here carry no key. `tickets`: where it is written
+    down which replica gets each record, if the target keeps their order.
     """
 
     channels: tuple[Channel, ...]
     partition: Partition
     keyed: bool
     keyless: bool = False
+    tickets: deque[int] | None = None
 
 
 class CutShort(BaseException):
@@ -98,7 +100,8 @@ class Traced:
 class Outputs:
     """All outgoing edges of one replica. Its own thread uses it.
 
-    `copies` channels get each result. `capacity` is that of the smallest channel, when `room` last looked.
+    `copies` channels get each result. `capacity` is that of the smallest channel, when `room` last looked. `full` is
+    the channel whose room is waited for now; `held`: other replicas are waited for, which have to give away first.
 
     `replica` spreads the round robins of several replicas over their targets.
     """
@@ -115,10 +118,12 @@ class Outputs:
         self.copies = sum(len(route.channels) if route.partition == "broadcast" else 1 for route in routes)
         self._bounded = [channel for channel in self.channels if not channel.feedback]
         self.capacity = MIN_CAPACITY
+        self.full: Channel | None = None
+        self.held = False
         self._meter = meter
         self._clock = clock
         self._stopping = stopping
-        self.send = self._make_send(routes, replica)
+        self.send = make_send(routes, replica, self._room_within_a_record)
 
     def room(self) -> bool:
         """Block while a consumer's channel is full, unless the job stops; the time counts as blocked. True if it
@@ -128,9 +133,13 @@ class Outputs:
         for channel in self._bounded:
             if len(channel.records) >= channel.capacity:
                 blocked = True
+                self.full = channel
                 self._meter.switch(BLOCKED, self._clock())
+                if channel.wakeup.waiters:
+                    channel.wakeup.notify()  # it may wait for another input that comes from here, too
                 channel.wait_for_room(self._stopping)
                 self._meter.switch(BUSY, self._clock())
+                self.full = None
             if channel.capacity < capacity:
                 capacity = channel.capacity
         self.capacity = capacity
@@ -141,21 +150,38 @@ class Outputs:
         if self._stopping():
             raise CutShort
 
-    def _make_send(self, routes: Sequence[Route], replica: int) -> Send:
-        room = self._room_within_a_record
-        if not routes:
-            nowhere: deque[Any] = deque(maxlen=0)
-            return Send(nowhere, room, extend=nowhere.extend)
-        if len(routes) == 1 and len(routes[0].channels) == 1 and not routes[0].keyless:
-            channel = routes[0].channels[0]
-            return Send(channel.records, room, channel.wakeup.waiters, channel.wakeup.notify, channel.records.extend)
-        routes = sorted(routes, key=_asks_no_key)  # a key without a hash raises before anybody has the record
-        delivers = [_deliver(route, replica) for route in routes]
-        return Send(Appender(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers)), room)
+
+def make_send(routes: Sequence[Route], replica: int, room: Callable[[], object]) -> Send:
+    """How results get into the channels of these routes."""
+    if not routes:
+        nowhere: deque[Any] = deque(maxlen=0)
+        return Send(nowhere, room, extend=nowhere.extend)
+    if len(routes) == 1 and len(routes[0].channels) == 1 and not routes[0].keyless:
+        channel = routes[0].channels[0]
+        return Send(channel.records, room, channel.wakeup.waiters, channel.wakeup.notify, channel.records.extend)
+    routes = sorted(routes, key=_asks_no_key)  # a key without a hash raises before anybody has the record
+    delivers = [_deliver(route, replica) for route in routes]
+    return Send(Appender(delivers[0] if len(delivers) == 1 else _to_each(routes, delivers)), room)
 
 
 def _hand(channel: Channel) -> Hand:
     return channel.records.append, channel.wakeup.waiters, channel.wakeup.notify
+
+
+def _hands(route: Route) -> list[Hand]:
+    hands = [_hand(channel) for channel in route.channels]
+    if route.tickets is None:
+        return hands
+    write = route.tickets.append
+    return [(_ticketed(write, number, hand[0]), *hand[1:]) for number, hand in enumerate(hands)]
+
+
+def _ticketed(write: Callable[[int], None], number: int, append: Append) -> Append:
+    def give(entry: Any) -> None:
+        write(number)
+        append(entry)
+
+    return give
 
 
 def _to_each(routes: Sequence[Route], delivers: Sequence[Append]) -> Append:
@@ -175,7 +201,7 @@ def _asks_no_key(route: Route) -> bool:
 
 
 def _deliver(route: Route, replica: int) -> Append:
-    hands = [_hand(channel) for channel in route.channels]
+    hands = _hands(route)
     if not _asks_no_key(route):
         deliver = _by_key(hands, replica)
     elif len(hands) == 1 or route.partition == "broadcast":

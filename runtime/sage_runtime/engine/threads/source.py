@@ -91,7 +91,6 @@ class SourceReplica(Replica):
         """Give records until there are no more or the sources are closed."""
         if self.spec.values is not None and not self._open_values(self.spec.values):
             return
-        self.meter.switch(BUSY, self._clock())
         while self._give_some():
             self.outputs.room()
         if self._permit is Admission.ANY:
