@@ -13,6 +13,7 @@ from typing import BinaryIO, NoReturn
 
 import pytest
 from support.recordings import archive, read_all, small_session
+from support.waiting import SOON
 
 from sage_runtime.events import MAX_LINE_BYTES, Output, encode
 from sage_tui.journal import JournalError, open_recording
@@ -21,18 +22,16 @@ from sage_tui.journal.channel import read_lines
 from sage_tui.journal.segments import encode_snapshot, segment_name
 from sage_tui.state.run_state import RunState
 
-PATIENCE = 60
-
 
 @pytest.fixture(autouse=True)
 def patience() -> Iterator[None]:
     """Fail what would take minutes or forever."""
 
     def give_up(signum: int, frame: object) -> NoReturn:
-        raise AssertionError(f"not done in {PATIENCE} seconds")
+        raise AssertionError(f"not done in {SOON} seconds")
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
+    signal.alarm(int(SOON))
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.heard import QUICK, STUB, Heard
+from support.heard import PATIENT, STUB, Heard
 
 import sage_tui.session.process.bootstrap as bootstrap_module
 from sage_runtime.worker.launch import WorkerConfig, encode_config
@@ -35,7 +35,7 @@ def start(tmp_path: Path, stub_workers: None) -> Iterator[Start]:
         script = tmp_path / "work" / "script.py"
         script.parent.mkdir(exist_ok=True)
         script.write_text(text)
-        given: dict[str, object] = {"root": tmp_path / "root", "reload": False, "stop_times": QUICK, **options}
+        given: dict[str, object] = {"root": tmp_path / "root", "reload": False, "stop_times": PATIENT, **options}
         session = Session(SessionOptions(script, **given))  # type: ignore[arg-type]
         heard = Heard()
         session.subscribe(heard)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.heard import Heard, wait_for
+from support.heard import QUICK, Heard, wait_for
 from support.waiting import SOON
 
 from sage_runtime.events import (
@@ -282,7 +282,8 @@ signal.signal(signal.SIGTERM, terminated)
 w.say("up")
 while True:
     pass
-"""
+""",
+        stop_times=QUICK,
     )
     heard.said("up")
     session.stop()
@@ -302,7 +303,7 @@ def test_a_worker_blocked_on_a_full_pipe_can_be_stopped(start: Start) -> None:
 
 
 def test_a_suspended_worker_can_be_stopped(start: Start) -> None:
-    session, heard = start("w.say('up')\nw.wait_stop()")
+    session, heard = start("w.say('up')\nw.wait_stop()", stop_times=QUICK)
     heard.said("up")
     session.signal(signal.SIGSTOP)
     session.stop()

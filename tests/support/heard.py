@@ -14,7 +14,10 @@ from sage_runtime.events import Event, Output, RunFinished
 from sage_tui.session import StopTimes
 
 STUB = Path(__file__).with_name("stub_worker.py")
-QUICK = StopTimes(terminate=0.3, kill=0.2, give_up=0.5, leftovers=0.2)
+PATIENT = StopTimes(terminate=SOON, kill=SOON, give_up=SOON, leftovers=SOON)
+"""For workers that end when they are told to, however long that takes them."""
+QUICK = StopTimes(terminate=0.3, kill=1.0, give_up=SOON, leftovers=0.3)
+"""For those that have to be killed."""
 
 
 T = TypeVar("T")

@@ -255,25 +255,40 @@ class Terminal:
         command ended if it has.
         """
         parts = [shows(part) if isinstance(part, str) else part for part in wanted]
+
+        def missing() -> str:
+            return " and ".join(part.words for part in parts if not part.seen(self)) or "the end of a frame"
+
+        return self._frame(lambda: all(part.seen(self) for part in parts), missing)
+
+    def holds(self, then: Then) -> bool:
+        """Whether a condition holds now, or in the frame that is being drawn."""
+        held: list[bool] = []
+
+        def look() -> bool:
+            held.append(then.seen(self))
+            return True
+
+        self._frame(look, lambda: "has drawn the frame that it has begun")
+        return held[0]
+
+    def _frame(self, wanted: Callable[[], bool], missing: Callable[[], str]) -> str:
+        """Wait for a whole frame that is as wanted, and give its text.
+
+        Each frame is looked at by the thread that reads it, so none is missed where this one gets no time.
+        """
         began = time.monotonic()
         with self._changed:
-            self._wanted, self._met = lambda: all(part.seen(self) for part in parts), None
+            self._wanted, self._met = wanted, None
             while True:
                 gone = self.process.poll() is not None and not self._reader.is_alive()
                 self._look()
                 if self._met is not None:
                     return self._met
-                missing = " and ".join(part.words for part in parts if not part.seen(self)) or "the end of a frame"
                 waited = time.monotonic() - began
-                assert waited < SOON, self.report(f"waited {waited:.0f} s until it {missing}")
-                assert not gone, self.report(f"it ended before it {missing}")
+                assert waited < SOON, self.report(f"waited {waited:.0f} s until it {missing()}")
+                assert not gone, self.report(f"it ended before it {missing()}")
                 self._changed.wait(GLANCE)
-
-    def holds(self, then: Then) -> bool:
-        """Whether a condition holds now, or in the frame that is being drawn."""
-        with self._changed:
-            assert self._changed.wait_for(self._whole, SOON), self.report("a frame has no end")
-            return then.seen(self)
 
     def report(self, what: str) -> str:
         """What went wrong, with everything needed to find out why."""
