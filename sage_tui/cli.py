@@ -154,7 +154,7 @@ def _open(call: Invocation, mode: str, settings: Settings | None) -> SessionWith
     try:
         if call.file.suffix != ".sagerun" and not is_recording(call.file):
             raise UsageError(f"{call.file} is neither a Python script nor a recording")
-        from sage_tui.session.recorded.playback import open_replay
+        from sage_tui.session.recorded.replay import open_replay
 
         return open_replay(call.file, playable=mode == "tui")
     except (RecordingError, OSError) as error:

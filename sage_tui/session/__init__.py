@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sage_tui.session.options import SessionError, SessionOptions, StopTimes
     from sage_tui.session.protocol import Line, LineSource, Listener, Playable, SessionLike, SessionWithHistory
-    from sage_tui.session.recorded.playback import Playback, open_replay
-    from sage_tui.session.recorded.replay_session import ReplaySession
+    from sage_tui.session.recorded.replay import Playback, ReplaySession, open_replay
     from sage_tui.session.session import Session
 
 __all__ = [
@@ -38,9 +37,9 @@ _HOMES = {
     "Playable": "protocol",
     "SessionLike": "protocol",
     "SessionWithHistory": "protocol",
-    "Playback": "recorded.playback",
-    "open_replay": "recorded.playback",
-    "ReplaySession": "recorded.replay_session",
+    "Playback": "recorded.replay",
+    "open_replay": "recorded.replay",
+    "ReplaySession": "recorded.replay",
     "Session": "session",
 }
 

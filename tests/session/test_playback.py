@@ -34,7 +34,7 @@ from sage_runtime.events import (
 from sage_tui.journal import journal_reader, open_recording
 from sage_tui.session import ReplaySession
 from sage_tui.session.recorded import playhead as playheads
-from sage_tui.session.recorded.playback import Playback, open_replay
+from sage_tui.session.recorded.replay import Playback, open_replay
 from sage_tui.state.run_state import RunState
 from sage_tui.state.views import ReplayView, RunView
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
 
@@ -124,6 +123,8 @@ def _contents(file: Path) -> tuple[bytes, str | None]:
         data = file.read_bytes()
     except OSError:
         return b"", None
+    from hashlib import blake2b  # loaded while the worker starts
+
     digest = blake2b(data, digest_size=16).digest()
     try:
         return digest, data.decode()
