@@ -88,15 +88,12 @@ class ChannelLines:
         self._sift: tuple[LineQuery, BytePrefilter] | None = None
 
     def count(self) -> int:
-        """Lines so far, dropped ones included."""
         return self._journal.line_count(self._channel)
 
     def first(self) -> int:
-        """The first line that is kept."""
         return self._journal.first_line(self._channel)
 
     def read(self, start: int, stop: int) -> list[Line]:
-        """The lines from `start` up to, not including, `stop`, as far as they exist, are kept and can be read."""
         start = max(0, start)
         found: list[Line] = []
         for block in self._journal.find(self._channel, start, stop):
@@ -107,7 +104,6 @@ class ChannelLines:
         return found
 
     def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
-        """The numbers of the wanted lines from `start` up to `stop`: those that `wanted` picks of what `read` gives."""
         sift = self._sift_for(wanted)
         found: list[int] = []
         for blocks in _stretches(self._journal.find(self._channel, max(0, start), stop)):

@@ -171,17 +171,14 @@ class JournalReader:
     # --- what ChannelLines asks --------------------------------------------------------------------------------------
 
     def line_count(self, channel: str) -> int:
-        """Lines of a channel so far."""
         with self._lock:
             return self._index(self._numbers[-1]).end(channel)
 
     def first_line(self, channel: str) -> int:
-        """The first line of a channel that is kept."""
         with self._lock:
             return self._heads[self._numbers[0]].first[channel]
 
     def find(self, channel: str, start: int, stop: int) -> list[Block]:
-        """The blocks that hold lines from `start` up to `stop`."""
         with self._lock:
             firsts = [self._heads[number].first[channel] for number in self._numbers]
             at = max(0, bisect_right(firsts, start) - 1)
@@ -195,7 +192,6 @@ class JournalReader:
             return found
 
     def read_segment(self, segment: int, offset: int, size: int) -> bytes:
-        """Bytes of a segment."""
         return self._segments.read(segment, offset, size)
 
     # --- the index ---------------------------------------------------------------------------------------------------

@@ -58,19 +58,15 @@ class NoLines:
     """The lines of a session without a run."""
 
     def count(self) -> int:
-        """None."""
         return 0
 
     def first(self) -> int:
-        """The first of none."""
         return 0
 
     def read(self, start: int, stop: int) -> list[Line]:
-        """None."""
         return []
 
     def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
-        """None."""
         return []
 
 

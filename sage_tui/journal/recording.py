@@ -83,16 +83,13 @@ class ArchiveSegments:
         self._lock = threading.Lock()
 
     def numbers(self) -> list[int]:
-        """The segments there are, ascending."""
         return sorted(self._members)
 
     def size(self, number: int) -> int:
-        """Bytes in a segment."""
         member = self._members.get(number)
         return member.size if member is not None else 0
 
     def read(self, number: int, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset` on; fewer where the archive is damaged."""
         with self._lock:
             data = self._unpacked.get(number)
             if data is None:

@@ -62,7 +62,6 @@ class SegmentFolder:
         self.name = folder.name
 
     def numbers(self) -> list[int]:
-        """The segments there are, ascending."""
         try:
             names = [path.name for path in self.folder.iterdir()]
         except OSError:
@@ -70,7 +69,6 @@ class SegmentFolder:
         return sorted(int(found[1]) for name in names if (found := SEGMENT_NAME.fullmatch(name)))
 
     def size(self, number: int) -> int:
-        """Bytes in a segment; 0 if it is gone or no file."""
         try:
             found = os.lstat(self.folder / segment_name(number))
         except OSError:
@@ -78,7 +76,6 @@ class SegmentFolder:
         return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     def read(self, number: int, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset` on; fewer at the end, none if the segment is gone."""
         try:
             # a pipe that somebody put there is opened without waiting for its other end
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

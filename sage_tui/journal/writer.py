@@ -108,17 +108,14 @@ class JournalWriter:
     # --- what ChannelLines asks; any thread -------------------------------------------------------------------------
 
     def line_count(self, channel: str) -> int:
-        """Lines of a channel so far, dropped ones included."""
         with self._lock:
             return self._indexes[-1].end(channel)
 
     def first_line(self, channel: str) -> int:
-        """The first line of a channel that is kept."""
         with self._lock:
             return self._indexes[0].first[channel]
 
     def find(self, channel: str, start: int, stop: int) -> list[Block]:
-        """The blocks that hold lines from `start` up to `stop`."""
         with self._lock:
             return [
                 block
@@ -128,7 +125,6 @@ class JournalWriter:
             ]
 
     def read_segment(self, segment: int, offset: int, size: int) -> bytes:
-        """Bytes of a segment; none if it is gone."""
         with self._lock:
             piece = self._pieces.get(segment)
             try:

@@ -225,7 +225,7 @@ class RunHistory:
         in_view = view if shown is None or shown is current else shown.view()
         return RunsView(view, in_view, (*summaries, summary), expecting)
 
-    def wait(self, timeout: float | None) -> RunFinished | None:
+    def wait(self, timeout: float | None = None) -> RunFinished | None:
         """The end of the current run if none is to follow, or None if it has not come within `timeout` seconds."""
 
         def over() -> bool:

@@ -6,18 +6,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sage_runtime.events import Command, RunFinished
 from sage_tui import exit_codes
 from sage_tui.journal.lines import LineSource, NoLines
 from sage_tui.session.control import RunControl, RunRequest
 from sage_tui.session.options import SessionOptions
 from sage_tui.session.process.bootstrap import Bootstrap
-from sage_tui.session.protocol import Listener
 from sage_tui.session.reload.run_files import RunFiles
-from sage_tui.session.reload.versions import FileChange
 from sage_tui.session.run_history import RunHistory
 from sage_tui.state.series import Span
-from sage_tui.state.views import Charts, RunView, SessionView
+from sage_tui.state.views import Charts, SessionView
 
 if TYPE_CHECKING:
     from sage_tui.session.reload.reloader import Reloader
@@ -58,13 +55,16 @@ class Session:
             spawned=opening.spawned,
             trouble=opening.folder.trouble,
         )
+        self.send, self.signal = self._control.send, self._control.signal
+        self.subscribe, self.wait = self._history.subscribe, self._history.wait
+        self.run_view, self.run_charts = self._history.run_view, self._history.run_charts
+        self.run_lines, self.changes = self._history.run_lines, self._files.changes
         self._reloader: Reloader | None = None
         self._view: SessionView | None = None
         self._closing = threading.Lock()
         self._closed = False
 
     def start(self) -> None:
-        """Start the first run and the watch; returns at once."""
         self._history.expect_run()
         self._control.start()
         if self._watcher is not None:
@@ -75,12 +75,7 @@ class Session:
         self._control.request(RunRequest("start"))
         self._control.post(lambda: self._folder.prune(self._options.keep_sessions))
 
-    def subscribe(self, listener: Listener) -> None:
-        """Have `listener` called for every event of the runs that begin from now on."""
-        self._history.subscribe(listener)
-
     def snapshot(self) -> SessionView:
-        """The session at this moment; the identical object while nothing changed."""
         runs = self._history.view()
         new = SessionView(
             script=str(self._options.script),
@@ -101,41 +96,14 @@ class Session:
         return new
 
     def charts(self, key: str | None, span: Span) -> Charts | None:
-        """The past of an operator or a service (`pipeline/name`), or of the whole shown run (None)."""
         run = self._history.shown()
         return None if run is None else run.charts(key, span)
 
     def lines(self, channel: str) -> LineSource:
-        """A channel of the shown run as lines."""
         run = self._history.shown()
         return NoLines() if run is None else run.lines(channel)
 
-    def run_view(self, run: int) -> RunView | None:
-        """A run of the session as it is, or as it was in the end; None if it can't be read."""
-        return self._history.run_view(run)
-
-    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
-        """What `charts` gives, of any run of the session; None if it can't be read."""
-        return self._history.run_charts(run, key, span)
-
-    def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
-        """How the files of a run differ from those of another; None if they aren't known."""
-        return self._files.changes(run, before)
-
-    def run_lines(self, run: int, channel: str) -> LineSource | None:
-        """A channel of any run of the session; None if it can't be read."""
-        return self._history.run_lines(run, channel)
-
-    def send(self, command: Command) -> None:
-        """Send a command to the worker of the current run."""
-        self._control.send(command)
-
-    def signal(self, signum: int) -> None:
-        """Send a signal to the process group of the current run's worker; SIGTSTP stops it for sure (SIGSTOP)."""
-        self._control.signal(signum)
-
     def reload(self, reason: str = "restart", changed: tuple[str, ...] = ()) -> None:
-        """Stop the current run and start the script again; `changed` are files. Returns at once."""
         if self._history.expect_run():
             if reason != "reload":
                 self._files.resume()
@@ -144,21 +112,14 @@ class Session:
             self._control.request(RunRequest(reason, changed))
 
     def stop(self) -> None:
-        """Stop the current run; what is watched may start the next one. Returns at once."""
         self._control.stop()
         self._control.post(self._history.expect_none)
 
-    def wait(self, timeout: float | None = None) -> RunFinished | None:
-        """The end of the current run, or None if it has not come within `timeout` seconds."""
-        return self._history.wait(timeout)
-
     def exit_status(self) -> int:
-        """The exit status that the command owes for the current run."""
         current = self._history.current
         return exit_codes.of_run(None if current is None else current.finished)
 
     def close(self) -> None:
-        """Stop the worker, reap everything, close the journals. Idempotent."""
         with self._closing:
             if not self._closed:
                 self._closed = True

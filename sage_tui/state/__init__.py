@@ -6,12 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sage_tui.state.run_state import RunState, StateError
-
-__all__ = [
-    "RunState",
-    "StateError",
-]
+    from sage_tui.state.run_state import RunState as RunState
+    from sage_tui.state.run_state import StateError as StateError
 
 _HOMES = {
     "RunState": "run_state",
@@ -20,7 +16,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for with the module that has it: whoever runs a script needs few of them."""
+    """Import a name's module when the name is first used: running a script needs few of them."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -132,17 +132,13 @@ class LinesSoFar:
         """Lines of the channel up to the moment; whoever moves it sets this."""
 
     def count(self) -> int:
-        """Lines up to the moment."""
         return min(self.limit, self._source.count())
 
     def first(self) -> int:
-        """The first line that is kept, if the moment is behind it."""
         return min(self._source.first(), self.count())
 
     def read(self, start: int, stop: int) -> list[Any]:
-        """The lines from `start` up to `stop`, as far as they lie before the moment."""
         return self._source.read(start, min(stop, self.count()))
 
     def pick(self, start: int, stop: int, wanted: LineQuery) -> list[int]:
-        """The numbers of the wanted lines among them."""
         return self._source.pick(start, min(stop, self.count()), wanted)

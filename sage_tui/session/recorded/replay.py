@@ -67,13 +67,11 @@ class RecordedSession:
         raise NotImplementedError
 
     def run_view(self, run: int) -> RunView | None:
-        """The run in memory at its moment, another as it was in the end; None if it can't be read."""
         with self._lock:
             known = self._in_memory(run)
         return self._finished.view(run) if known is None else known.view
 
     def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
-        """What `charts` gives, of the run in memory up to its moment and of any other to its end."""
         with self._lock:
             known = self._in_memory(run)
             if known is not None:
@@ -81,7 +79,6 @@ class RecordedSession:
         return self._finished.charts(run, key, span)
 
     def run_lines(self, run: int, channel: str) -> LineSource | None:
-        """A channel of any run of the recording; None if it can't be read."""
         with self._lock:
             known = self._in_memory(run)
             if known is not None:
@@ -89,7 +86,6 @@ class RecordedSession:
         return self._finished.lines(run, channel)
 
     def changes(self, run: int, before: int) -> tuple[FileChange, ...] | None:
-        """Nothing: a recording holds no code."""
         return None
 
     def send(self, command: Command) -> None:
@@ -182,15 +178,12 @@ class ReplaySession(RecordedSession):
     # --- SessionLike -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start to tell the listeners, and to follow a session that still runs."""
         self._thread.start()
 
     def subscribe(self, listener: Listener) -> None:
-        """Have `listener` called for every event of every run."""
         self._listeners.append(listener)
 
     def snapshot(self) -> SessionView:
-        """The recording as it is shown; the identical object while nothing changed."""
         with self._lock:
             current = self._current
             view = current.view(live=self._live) if current is not None else RunState(1).view(0.0)
@@ -201,13 +194,11 @@ class ReplaySession(RecordedSession):
             return self._snapshot(view, shown, (*(self._past[number] for number in sorted(self._past)), *now))
 
     def charts(self, key: str | None, span: Span) -> Charts | None:
-        """The past of an operator or a service (`pipeline/name`), or of the whole shown run (None)."""
         with self._lock:
             run = self._shown()
             return None if run is None else run.state.charts(key, span, run.t)
 
     def lines(self, channel: str) -> LineSource:
-        """A channel of the shown run as lines."""
         with self._lock:
             run = self._shown()
             return NoLines() if run is None else run.reader.lines(channel)
@@ -219,19 +210,16 @@ class ReplaySession(RecordedSession):
         return _InMemory(current.view(live=self._live), current.state, current.t, current.reader.lines)
 
     def wait(self, timeout: float | None = None) -> RunFinished | None:
-        """The end of the last run once all is told; None if that takes longer."""
         if not self._played.wait(timeout):
             return None
         with self._lock:
             return None if self._current is None else self._current.state.finished
 
     def exit_status(self) -> int:
-        """The exit status that the last run had earned."""
         with self._lock:
             return exit_codes.of_run(None if self._current is None else self._current.state.finished)
 
     def close(self) -> None:
-        """End the replay's thread. Idempotent."""
         self._stopping.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(2.0)
@@ -372,7 +360,6 @@ class Playback(RecordedSession):
     # --- Playable ----------------------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Go on from the moment that is shown; from the beginning where that is the end."""
         with self._lock:
             if self._head is None:
                 return
@@ -382,27 +369,23 @@ class Playback(RecordedSession):
             self._wake.notify()
 
     def hold(self) -> None:
-        """Stop at the moment that is shown."""
         with self._lock:
             self._playing = False
             self._wake.notify()
 
     def set_speed(self, speed: float) -> None:
-        """Have `speed` seconds of the recording pass in a second."""
         with self._lock:
             self._tick()
             self._speed = speed
             self._wake.notify()
 
     def seek(self, moment: float) -> None:
-        """Show the run as it was at this Unix time, within its beginning and its end."""
         with self._lock:
             if self._head is not None:
                 self._go(max(self._head.begin, min(self._head.end, moment)))
                 self._wake.notify()
 
     def choose_run(self, run: int) -> None:
-        """Show another run of the recording, from its beginning if it plays, else at its end."""
         with self._lock:
             if self._head is None or run == self._head.number or run not in self._runs:
                 return
@@ -493,14 +476,12 @@ class Playback(RecordedSession):
     # --- SessionLike -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the thread that folds."""
         self._thread.start()
 
     def subscribe(self, listener: Listener) -> None:
         """Nothing is told: see `ReplaySession`."""
 
     def snapshot(self) -> SessionView:
-        """The recording at the moment that is shown; the identical object while nothing changed."""
         with self._lock:
             run = self._run if self._run is not None else RunState(1).view(0.0)
             head = self._head
@@ -521,7 +502,6 @@ class Playback(RecordedSession):
             return self._snapshot(run, run, tuple(past[number] for number in sorted(past)), replay)
 
     def lines(self, channel: str) -> LineSource:
-        """A channel of the shown run, up to the moment; it grows and shrinks with it."""
         with self._lock:
             if self._head is None or self._run is None:
                 return NoLines()
@@ -531,7 +511,6 @@ class Playback(RecordedSession):
             return self._lines[channel]
 
     def charts(self, key: str | None, span: Span) -> Charts | None:
-        """The past of an operator or a service (`pipeline/name`), or of the whole shown run (None)."""
         with self._lock:
             return None if self._head is None else self._head.state.charts(key, span, self._moment)
 
@@ -541,11 +520,9 @@ class Playback(RecordedSession):
         return _InMemory(self._run, self._head.state, self._moment, self.lines)
 
     def wait(self, timeout: float | None = None) -> RunFinished | None:
-        """The end of the last run."""
         return self._last_end()
 
     def exit_status(self) -> int:
-        """The exit status that the last run had earned."""
         return exit_codes.of_run(self._last_end())
 
     def _last_end(self) -> RunFinished | None:
@@ -555,7 +532,6 @@ class Playback(RecordedSession):
             return self._recording.run(self._runs[-1]).fold().state.finished
 
     def close(self) -> None:
-        """End the thread. Idempotent."""
         with self._lock:
             self._closing = True
             self._wake.notify()

@@ -72,15 +72,12 @@ class Reloader:
         self._history = history
 
     def suspect(self) -> None:
-        """Something was saved: start the next interpreter while the files are checked."""
         self._control.prepare()
 
     def check(self, files: tuple[Path, ...]) -> ReloadFailed | None:
-        """The first syntax error in the files."""
         return check_syntax(self._python, files)
 
     def broken(self, error: ReloadFailed) -> None:
-        """What was saved does not compile: the current run goes on."""
         self.error = error
         self._control.drop_prepared()
         current = self._history.current
@@ -88,7 +85,6 @@ class Reloader:
             current.publish(error)
 
     def changed(self, files: tuple[Path, ...]) -> None:
-        """What was saved compiles."""
         if self._history.expect_run():
             self.error = None
             self._control.request(RunRequest("reload", tuple(map(str, files))))
