@@ -1,8 +1,8 @@
-"""Immutable records that cost next to nothing to define: what a worker's and a session's start can afford.
+"""Immutable records whose classes are cheap to define, which the start of a worker and a session needs.
 
-Each `@dataclass(frozen=True, slots=True)` compiles six methods; forty of them, in both processes, were a quarter of the
-time from the command to the script's first line. The classes here share their methods and say the same to a type
-checker (PEP 681).
+Each `@dataclass(frozen=True, slots=True)` compiles six methods; forty of them, in both processes, took a quarter of the
+time from the command to the script's first line. The classes here share their methods and look like dataclasses to a
+type checker (PEP 681).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _REQUIRED = object()
 
 
 class _FrozenType(type):
-    """Turns the annotations of a class into its slots and keeps the defaults aside.
+    """Turns the annotations of a class into slots and keeps the defaults in `frozen_fields`.
 
-    Annotations are read as the strings that `from __future__ import annotations` leaves. A class's own `__slots__` are
-    no fields: they come on top.
+    Annotations must be strings (`from __future__ import annotations`). A class may define further `__slots__`, which
+    are no fields.
     """
 
     frozen_fields: tuple[tuple[str, Any], ...]
@@ -24,7 +24,7 @@ class _FrozenType(type):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False, **options: Any
     ) -> _FrozenType:
-        """A class whose fields are its bases' and then its own. `kw_only` is for the type checker."""
+        """A class with its bases' fields and its own. `kw_only` is for the type checker."""
         hints: dict[str, str] = namespace.get("__annotations__", {})
         own = {name: namespace.pop(name, _REQUIRED) for name, hint in hints.items() if not hint.startswith("ClassVar")}
         fields = tuple(field for base in bases for field in getattr(base, "frozen_fields", ())) + tuple(own.items())
@@ -37,7 +37,7 @@ class _FrozenType(type):
 
 @dataclass_transform(frozen_default=True)
 class Frozen(metaclass=_FrozenType):
-    """The base of the records: made by keyword or in the order of the fields, equal when all fields are equal."""
+    """The base of records: created by keyword or by position, equal if all fields are equal."""
 
     def __init__(self, *args: Any, **values: Any) -> None:
         put = object.__setattr__
@@ -84,7 +84,7 @@ _F = TypeVar("_F", bound=Frozen)
 
 
 def replace(record: _F, **changes: Any) -> _F:
-    """The record with some fields changed; as `dataclasses.replace`.
+    """A copy of the record with some fields changed, as `dataclasses.replace` makes it.
 
     Raises:
         TypeError: it has no such field.
@@ -99,5 +99,5 @@ def replace(record: _F, **changes: Any) -> _F:
 
 
 def required(default: object) -> bool:
-    """Whether a field's default, as in `frozen_fields`, says that it has none."""
+    """Whether a default in `frozen_fields` stands for none."""
     return default is _REQUIRED

@@ -14,10 +14,9 @@ from typing import Any
 from sage_runtime.attribution import attributed
 from sage_runtime.engine.context import OperatorContext, ServiceContext
 from sage_runtime.engine.description import describe
-from sage_runtime.engine.errors import ServiceCycleError, UnkeyedRecordError
+from sage_runtime.engine.errors import NoMethodError, ServiceCycleError, UnkeyedRecordError, no_service, passed_on
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.protocol import Publisher
-from sage_runtime.engine.service_errors import NoMethodError, no_service, passed_on
 from sage_runtime.events import PipelineFinished
 from sage_runtime.graph import EdgeSpec, EndOfStream, Graph, OperatorSpec
 

@@ -1,4 +1,4 @@
-"""What the calls of one service add up to: totals and latencies by method and caller, and events of some of them."""
+"""Metrics of one service's calls: totals and latencies by method and caller, and events for some of the calls."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sage_runtime.events import Event, LeftOut, ServiceCall, ServiceStats
 from sage_runtime.safe_repr.preview import exception_message, exception_name, preview, preview_arguments
 
 CALL_EVENTS = 500
-"""Calls a second of one service that become events; above that they are counted."""
+"""Calls a second of one service that become events; further ones are only counted."""
 
 CALL_PREVIEW = 1_000
 """Characters of a call's arguments, and of its result, that its event carries."""
 
 _MANY = 20_000
-"""Finished calls not yet added up at which the service's thread does it, should the sampler be late."""
+"""If the sampler is late, the service's thread adds up this many finished calls itself."""
 
 
 Finished = tuple[str, str, float | None, bool, bool]
-"""A call that is over: method, caller, seconds (None if it never began), whether it failed and whether it was shown."""
+"""A finished call: method, caller, seconds (None if it never began), whether it failed and whether it was shown."""
 
 
 class CallOwner(Protocol):
@@ -61,9 +61,9 @@ class MethodMeter:
 
 
 class CallMetrics:
-    """The totals of one service. Any thread adds finished calls, one step each; the sampler adds them up.
+    """The totals of one service. Any thread adds finished calls, in one step each; the sampler adds them up.
 
-    `budget` is for how many calls there may be events until the sampler comes again; whoever uses it up decrements it.
+    `budget` is how many calls may become events until the sampler's next reading.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class CallMetrics:
     def account(
         self, request: Call, waited: float, duration: float | None, result: Any, error: BaseException | None
     ) -> None:
-        """Count a call that is over (`duration` None: it never began), and publish it while there are not too many."""
+        """Count a finished call (`duration` None: it never began), and publish it within the budget."""
         owner = request.owner
         shown = self.budget >= 1.0
         self.add((request.named, owner.id, duration, error is not None, shown))
@@ -115,13 +115,13 @@ class CallMetrics:
 
     @property
     def count(self) -> int:
-        """How many calls were added."""
+        """The number of finished calls."""
         with self._lock:
             self._add_up()
             return sum(method.calls for method in self._methods.values())
 
     def stats(self, queued: Sequence[Call], running: Sequence[Call]) -> list[ServiceStats]:
-        """Totals by method; `queued` are the calls that have not begun, `running` is the one that is executed."""
+        """Totals by method; `queued` are the calls that have not begun, `running` is the current one, if any."""
         waiting: dict[str, int] = {}
         for request in queued:
             waiting[request.named] = waiting.get(request.named, 0) + 1
@@ -135,7 +135,7 @@ class CallMetrics:
             ]
 
     def left_out(self) -> list[LeftOut]:
-        """The calls that did not become events since the last time."""
+        """How many calls have not become events since the last reading."""
         with self._lock:
             self._add_up()
             count, self._left_out = self._left_out, 0

@@ -1,4 +1,4 @@
-"""What user code raised: counted exactly by group, the first of each group told in full."""
+"""The exceptions of user code: counted exactly by group, the first of each group published in full."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Group:
 
 
 class Failures:
-    """The failures of one job. Any of its threads records; the sampler collects what was only counted."""
+    """The failures of one job. Any of its threads records them; the sampler collects those that were only counted."""
 
     def __init__(self, pipeline: str, publish: Callable[[Event], None]) -> None:
         self._pipeline = pipeline
@@ -67,7 +67,7 @@ class Failures:
     def record(self, source: str, kind: str, error: BaseException, show: Callable[[], str] | None = None) -> None:
         """Count a failure of an operator or service (`kind`), and publish it while its group is small.
 
-        `show` makes the preview of the record (for a service, of the arguments) that goes with it.
+        `show` returns the preview of the record (for a service, of the arguments).
         """
         place, exception = self._place(error), exception_name(error)
         with self._lock:
@@ -102,7 +102,7 @@ class Failures:
         return group
 
     def collect(self) -> list[LeftOut]:
-        """What was only counted since the last time, for the sampler."""
+        """The failures that were only counted since the last time."""
         with self._lock:
             events = []
             for group in self._groups.values():

@@ -10,17 +10,17 @@ from sage_runtime.events import Latency, bucket_of, latency_of
 from sage_runtime.frozen import Frozen
 
 BUSY, WAITING, IDLE, BLOCKED, PAUSED = range(5)
-"""What a replica does: user code, inside a service call, no input, output full, held at the gate."""
+"""States of a replica: in user code, in a service call, without input, output full, held at the gate."""
 
 _UNSORTED = 1000
-"""Durations that a histogram keeps before it sorts them into buckets."""
+"""Durations that a histogram collects before it sorts them into buckets."""
 
 
 class Histogram:
     """A distribution of durations in seconds as counts of logarithmic buckets (`events.bucket_of`).
 
-    One thread adds; any thread reads. Durations are kept as they come and sorted into buckets when somebody reads, or
-    when there are many: the thread that adds has better things to do.
+    One thread adds; any thread reads. Durations are sorted into buckets by whoever reads, or when there are many, which
+    keeps `add` cheap on the hot path.
     """
 
     __slots__ = ("_counts", "_lock", "_longest", "_new")
@@ -70,9 +70,8 @@ def merged(histograms: Iterable[Histogram]) -> Latency:
 class Meter:
     """What one replica has done so far. Its own thread writes, the sampler reads.
 
-    `taken` and `done` only grow: records taken out of the inbox, and those dealt with, their results delivered. They
-    tell whether a loop is at rest. `spent` holds seconds by what the replica did (`BUSY` …), up to `since`, when it
-    began what it does now, `state`.
+    `taken` and `done` only grow: records taken out of the inbox, and records whose results are delivered. They tell
+    whether a loop is at rest. `spent` holds seconds by state (`BUSY` …), up to `since`, when the current `state` began.
     """
 
     __slots__ = (
@@ -103,13 +102,13 @@ class Meter:
         self._cpu_seconds = 0.0
 
     def switch(self, state: int, now: float) -> None:
-        """From `now` on the replica does `state`."""
+        """The replica enters `state` at `now`."""
         self.spent[self.state] += now - self.since
         self.since = now
         self.state = state
 
     def times(self, now: float) -> list[float]:
-        """Seconds by what the replica did, up to `now`; for any thread."""
+        """Seconds by state, up to `now`. Any thread."""
         for _ in range(3):
             since = self.since
             spent = self.spent.copy()
@@ -120,24 +119,24 @@ class Meter:
         return spent
 
     def begin_cpu(self) -> None:
-        """On the replica's thread, first of all: find the clock of its CPU time."""
+        """On the replica's thread, at its start: find the clock of its CPU time."""
         try:
             self._cpu_clock = time.pthread_getcpuclockid(threading.get_ident())
         except (AttributeError, OSError):  # macOS has no clock of another thread's CPU time
             self._cpu_clock = None
 
     def note_cpu(self) -> None:
-        """On the replica's thread, now and then: keep its CPU time where the system has no clock to read it from."""
+        """On the replica's thread, now and then: note its CPU time if the system has no clock to read it from."""
         if self._cpu_clock is None:
             self._cpu_seconds = time.thread_time()
 
     def end_cpu(self) -> None:
-        """On the replica's thread, last of all: keep what it used; its clock ends with it."""
+        """On the replica's thread, at its end: note its CPU time, for the clock ends with the thread."""
         self._cpu_clock = None
         self._cpu_seconds = time.thread_time()
 
     def cpu(self) -> float:
-        """Seconds of CPU time so far; for any thread."""
+        """Seconds of CPU time so far. Any thread."""
         clock = self._cpu_clock
         if clock is not None:
             try:
@@ -148,7 +147,7 @@ class Meter:
 
 
 class Shares(Frozen):
-    """How an interval was spent: the first four add up to 1 over the time that was not paused; `paused` is of all."""
+    """How an interval was spent: the first four add up to 1 over its time that was not paused, `paused` is of all."""
 
     busy: float = 0.0
     waiting: float = 0.0
@@ -160,8 +159,7 @@ class Shares(Frozen):
 def shares_of(before: list[float], after: list[float], gated: float = 0.0) -> Shares:
     """The shares of the time between two readings of `Meter.times`.
 
-    `gated` is for how many seconds of it the gate was closed: nothing comes then, so that much of idle and blocked is
-    pause.
+    The gate was closed for `gated` seconds of it: so much of idle and blocked time counts as paused.
     """
     busy, waiting, idle, blocked, paused = (max(0.0, late - early) for early, late in zip(before, after, strict=True))
     for_pause = min(gated, idle)

@@ -1,4 +1,4 @@
-"""Notices of a job: what people should know of it, each said once."""
+"""Notices of a job: messages to the user, each given once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sage_runtime.events import Event, Notice
 
 
 class Notices:
-    """Tells people, once for each beginning of a message. Any thread may tell."""
+    """Publishes the notices of one pipeline. Any thread may call."""
 
     def __init__(self, pipeline: str, publish: Callable[[Event], None]) -> None:
         self._pipeline = pipeline
@@ -18,7 +18,7 @@ class Notices:
         self._told: set[str] = set()
 
     def warn(self, message: str, *, level: str = "warning") -> None:
-        """Tell it; what comes after ` holds ` may differ from time to time and makes no other message of it."""
+        """Publish a message, unless one with the same beginning, up to ` holds `, was published before."""
         topic = message.split(" holds ")[0]
         with self._lock:
             if topic in self._told:
@@ -27,5 +27,5 @@ class Notices:
         self._publish(Notice(level=level, message=message, pipeline=self._pipeline))
 
     def blame(self, message: str) -> None:
-        """Tell what will not come right by itself."""
+        """Publish an error: something that does not get better by itself."""
         self.warn(message, level="error")

@@ -1,4 +1,4 @@
-"""Looking at records on their way: previews for inspected operators, and the whole way of a few followed records."""
+"""Looking at records as they pass: previews at inspected operators, and the whole path of a few traced records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREVIEWS = 5
 
 
 class Bucket:
-    """A token bucket: `rate` takes a second, and as many at once after a rest. One thread, or under a lock."""
+    """A token bucket: `rate` takes a second, and as many at once after a pause. One thread, or under a lock."""
 
     __slots__ = ("_last", "_left", "_rate")
 
@@ -25,7 +25,7 @@ class Bucket:
         self._last = now
 
     def take(self, now: float) -> bool:
-        """Whether one more fits."""
+        """Take one, if there is one left."""
         left = min(self._rate, self._left + (now - self._last) * self._rate)
         self._last = now
         if left < 1.0:
@@ -36,7 +36,7 @@ class Bucket:
 
 
 class Tap:
-    """Previews of the records in and out of one inspected operator, a few a second. Its replicas' threads offer."""
+    """Previews of the records in and out of one inspected operator, a few a second. Its replicas' threads call."""
 
     def __init__(
         self, pipeline: str, operator: str, publish: Callable[[Event], None], clock: Callable[[], float]
@@ -49,7 +49,7 @@ class Tap:
         self._buckets = {port: Bucket(PREVIEWS, clock()) for port in ("in", "out")}
 
     def offer(self, port: str, value: Any, sequence: int) -> None:
-        """Publish a preview of a record, the `sequence`-th of its replica at this port, unless there were enough."""
+        """Publish a preview of a record, its replica's `sequence`-th at this port, unless there were enough."""
         with self._lock:
             if not self._buckets[port].take(self._clock()):
                 return
@@ -65,9 +65,9 @@ class Tap:
 
 
 class Follower:
-    """Which records of a job are followed. Sources ask for traces; every thread counts traced entries in and out.
+    """Which records of a job are traced. Sources ask for traces; every thread counts traced entries in and out.
 
-    `active` is true while a traced entry is in a channel or in a replica's hands: only then do replicas look for them.
+    `active` is true while a traced entry is in a channel or being processed: only then do replicas look for them.
     """
 
     _ids = itertools.count(1)
@@ -79,37 +79,34 @@ class Follower:
         self._wanted: dict[str | None, int] = {}
 
     def want(self, source: str | None, count: int) -> None:
-        """Follow the next `count` records of a source, of any if None."""
+        """Trace the next `count` records of a source, of any if None."""
         with self._lock:
             self._wanted[source] = self._wanted.get(source, 0) + count
 
     def begin(self, source: str) -> int | None:
-        """The trace of the record that a source lets go now, if it is to be followed."""
+        """The id of a new trace if the record that a source emits now is to be traced."""
         if not self._wanted:
             return None
         with self._lock:
             for key in (source, None):
-                left = self._wanted.get(key, 0)
-                if left > 0:
-                    if left == 1:
-                        del self._wanted[key]
-                    else:
+                if left := self._wanted.pop(key, 0):
+                    if left > 1:
                         self._wanted[key] = left - 1
                     return next(self._ids)
         return None
 
     def wants(self, source: str) -> bool:
-        """Whether the next record of a source is to be followed."""
+        """Whether the next record of a source is to be traced."""
         return bool(self._wanted) and (source in self._wanted or None in self._wanted)
 
     def enter(self, copies: int) -> None:
-        """A traced entry is about to be put into so many channels."""
+        """A traced entry is about to be put into `copies` channels."""
         with self._lock:
             self._alive += copies
             self.active = True
 
     def leave(self) -> None:
-        """A traced entry has been dealt with."""
+        """A traced entry has been processed."""
         with self._lock:
             self._alive -= 1
             self.active = self._alive > 0

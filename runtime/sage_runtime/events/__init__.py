@@ -12,7 +12,6 @@ To add an event, define its class in `types`: that registers and exports it.
 
 from __future__ import annotations
 
-from sage_runtime.events.clock import steady_clock as steady_clock
 from sage_runtime.events.codec import *  # noqa: F403
 from sage_runtime.events.messages import *  # noqa: F403
 from sage_runtime.events.types import *  # noqa: F403

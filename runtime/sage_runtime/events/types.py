@@ -7,7 +7,8 @@ events as a channel of that name: lines that panes show, search and export.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -139,6 +140,17 @@ class ReplicaStats(Frozen):
     paused: float = 0.0
     cpu: float = 0.0
     latency: Latency = Latency()
+
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""A clock that nobody can set and that goes on while the machine sleeps."""
+
+
+def steady_clock() -> Callable[[], float]:
+    """A clock for `Event.t`, in Unix seconds: it agrees with the system's now, but does not jump when that is set."""
+    read, which = time.clock_gettime, _CLOCK
+    ahead = time.time() - read(which)
+    return lambda: read(which) + ahead
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

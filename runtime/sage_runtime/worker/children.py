@@ -1,11 +1,9 @@
-"""Child processes of a script: what was printed before one starts comes before what it prints, and none of them holds
-or writes the worker's pipes.
+"""Child processes of a script: their output comes after what was printed before, and they never use our pipes.
 
-An audit hook sees every way to start a process before it happens; the bus is then flushed until the session has read
-it, so that the child's own bytes on the descriptors 1 and 2 come later. The same hook lets threads inherit their
-starter's source. A forked child goes on as plain Python: its `sys.stdout` writes to the descriptor. A child that
-`multiprocessing` spawns imports the script anew; a folder that is added to the `sys.path` of such children alone serves
-`sage` to it.
+An audit hook sees every start of a process before it happens and flushes the bus until the session has read it, so that
+the child's bytes on the descriptors 1 and 2 come later. The same hook lets threads inherit their starter's source. A
+forked child continues as plain Python: its `sys.stdout` writes to the descriptor. A child that `multiprocessing` spawns
+imports the script anew; a folder on the `sys.path` of such children alone serves `sage` to them.
 """
 
 from __future__ import annotations
@@ -23,10 +21,10 @@ from sage_runtime.stdlib_internals import SPAWNERS, before_spawn, before_thread_
 from sage_runtime.worker.stdio.capture import Capture
 
 FLUSH_SECONDS = 5.0
-"""How long a child waits for the session to read what was printed before it."""
+"""How long the start of a child waits for the session to read what was printed before."""
 
 MOST_WRITTEN = 1000
-"""Files of which the session is told that the script writes them."""
+"""Written files that the session is told of."""
 
 _STARTS = (
     "subprocess.Popen",
@@ -59,7 +57,7 @@ class Children:
         return not self._ours
 
     def install(self) -> None:
-        """Watch from now on; there is no way back."""
+        """Install the hooks; they can't be removed."""
         if sys.version_info >= (3, 12):  # the threads that Python would warn of are ours
             warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
         sys.addaudithook(self._hook())
@@ -70,7 +68,7 @@ class Children:
         os.abort = _flushed(os.abort, self)
 
     def flush(self) -> None:
-        """Write what was published, before something that may end this process at once."""
+        """Write what was published, before a call that may end this process at once."""
         if self._ours:
             self._bus.finish_lines()
             self._bus.flush(timeout=1.0)
@@ -113,12 +111,12 @@ class Children:
         self._writes(arguments[1])
 
     def _writes(self, path: Any) -> None:
-        """Tell the session, once for each file, that the script writes it: a change of it is the run's own doing."""
+        """Tell the session, once for each file, that the script writes it: the run itself changes it."""
         if not self._ours or len(self._written) >= MOST_WRITTEN:
             return
         try:
             file = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - pathlib takes milliseconds to import
-        except (TypeError, ValueError, OSError):  # a descriptor; no name at all; a current folder that has gone
+        except (TypeError, ValueError, OSError):  # a descriptor, no valid name, or the current folder is gone
             return
         if file not in self._written and "/__pycache__/" not in file:
             self._written.add(file)
@@ -147,7 +145,7 @@ def _inherit(arguments: tuple[Any, ...]) -> None:
 
 
 def _flushed(end: Callable[..., Any], children: Children) -> Callable[..., Any]:
-    """`os._exit` or `os.abort`, with what was printed before on its way."""
+    """`os._exit` or `os.abort`, after what was printed has been written."""
 
     def flush_and_end(*arguments: Any) -> Any:
         children.flush()

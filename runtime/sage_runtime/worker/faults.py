@@ -1,4 +1,4 @@
-"""When things end badly: descriptors that are hard to lose, the log of native crashes, and ways to end for sure."""
+"""For bad ends: descriptors that are hard to lose, the log of native crashes, and ways to end for certain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HIGH_DESCRIPTORS = (1000, 240)
 
 
 def out_of_the_way(descriptor: int) -> int:
-    """The same file at a high number, where a script that closes or counts descriptors hardly gets; not inherited."""
+    """The file under a high number, out of reach of scripts that close or count descriptors; not inherited."""
     for number in _HIGH_DESCRIPTORS:
         try:
             moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, number)
@@ -28,9 +28,9 @@ def out_of_the_way(descriptor: int) -> int:
 
 
 class FaultLog:
-    """The file `fault-<run>.log` in the session's folder, where Python's stacks go when native code crashes.
+    """The file `fault-<run>.log` in the session's folder: the Python stacks of a crash in native code.
 
-    Without a folder, or where it can't be written, there is none. An empty one is removed in the end.
+    It is not written if there is no such folder, and removed at the end if it is empty.
     """
 
     def __init__(self, folder: str, run: int) -> None:
@@ -45,7 +45,7 @@ class FaultLog:
             faulthandler.enable(self._descriptor)
 
     def close(self) -> None:
-        """Remove it if nothing was written."""
+        """Remove the file if it is empty."""
         if self._descriptor < 0:
             return
         try:
@@ -56,14 +56,14 @@ class FaultLog:
 
 
 def end_group() -> NoReturn:
-    """End this process now, with what it has started, if it leads its process group."""
+    """End this process now, and the processes that it has started if it leads its group."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     _exit(1)
 
 
 def end_with(message: str) -> NoReturn:
-    """End this process now with a last word on its stderr."""
+    """End this process now, with a message on its stderr."""
     try:
         _write(2, f"{message}\n".encode())
     except OSError:
@@ -72,7 +72,7 @@ def end_with(message: str) -> NoReturn:
 
 
 def file_behind(descriptor: int) -> tuple[int, int] | None:
-    """What tells one open file or pipe from another, None for a closed descriptor."""
+    """The identity of an open file or pipe; None for a closed descriptor."""
     try:
         found = _fstat(descriptor)
     except OSError:

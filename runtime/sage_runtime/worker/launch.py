@@ -1,10 +1,9 @@
 """The command line of a worker: how the session starts one, in any Python from 3.11 on, with our runtime last in line.
 
-The worker's Python may be the user's own, which has never heard of `sage_runtime`. So the interpreter gets a few lines
-that load this package from its folder and put nothing else of ours on `sys.path`. What we import comes from the
-standard library: `PYTHONPATH` and site-packages are out of sight meanwhile. What we have loaded is for good, so the
-garbage collector is kept from looking at it (`gc.freeze`): while it is loaded, while the script runs, and at the end,
-where that takes half of the time.
+The worker's Python may be the user's own, in which `sage_runtime` is not installed. So the interpreter gets a few lines
+that load this package from its folder and put nothing else of ours on `sys.path`. Meanwhile `PYTHONPATH` and
+site-packages are hidden, so that our imports come from the standard library. What is loaded stays, so the garbage
+collector need not look at it (`gc.freeze`), which halves the time of the interpreter's end.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ main(sys.argv.pop(1), bare)
 
 
 class WorkerConfig(NamedTuple):
-    """What a worker needs to know before it runs the script; travels as JSON on its command line.
+    """What a worker needs to know before it runs the script; passed as JSON on its command line.
 
-    `events_fd` and `commands_fd` are inherited descriptors. With `ask_input`, `input()` asks over the event pipe,
-    otherwise the worker reads the stdin that it inherits. `keep_streaming`: streaming pipelines go on after the script
-    returned (the dashboard); else their sources are closed then. `logs` is the session's folder.
+    `events_fd` and `commands_fd` are inherited descriptors. With `ask_input`, `input()` asks over the event pipe;
+    otherwise the worker reads the stdin that it inherits. With `keep_streaming` (the dashboard) streaming pipelines
+    continue after the script has returned; otherwise their sources are closed then. `logs` is the session's folder.
     """
 
     script: str

@@ -7,8 +7,8 @@ from _thread import LockType
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sage_runtime.engine.errors import no_service
 from sage_runtime.engine.meters import Meter
-from sage_runtime.engine.service_errors import no_service
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from sage_runtime.engine.context import ServiceContext
+from sage_runtime.engine.errors import BrokenServiceError, NoMethodError, passed_on
 from sage_runtime.engine.failures import Failures
-from sage_runtime.engine.service_errors import BrokenServiceError, NoMethodError, passed_on
 from sage_runtime.engine.threads.calls import DEFAULT_METHODS, Request
 from sage_runtime.graph import ServiceSpec
 from sage_runtime.safe_repr.preview import preview_arguments

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sage_runtime.attribution import set_source
 from sage_runtime.engine.call_metrics import CallMetrics
 from sage_runtime.engine.context import ServiceContext
-from sage_runtime.engine.errors import ServiceStopped
+from sage_runtime.engine.errors import ServiceStopped, TooLateError, stopped, timed_out
 from sage_runtime.engine.failures import Failures
 from sage_runtime.engine.meters import BUSY, WAITING
-from sage_runtime.engine.service_errors import TooLateError, stopped, timed_out
 from sage_runtime.engine.threads.calls import AGAIN_SECONDS, AsyncRequest, CallOwner, Request, SyncRequest
 from sage_runtime.engine.threads.forks import end_child
 from sage_runtime.engine.threads.service_instance import ServiceInstance
