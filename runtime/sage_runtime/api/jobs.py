@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sage_runtime.api.transformations import BaseTransformation, Environment
@@ -39,6 +40,14 @@ class JobInfo:
     def error(self) -> str | None:
         """What failed it, if it did."""
         return None if self.job.failure is None else str(self.job.failure)
+
+    @property
+    def dispatcher(self) -> SimpleNamespace:
+        """What runs of it: the names of its replicas (`tasks`) and of its services."""
+        live, graph = not self.job.ended, self.job.graph
+        tasks = [f"{step.name}_{index}" for step in graph.operators for index in range(step.parallelism)]
+        services = [service.name for service in graph.services]
+        return SimpleNamespace(tasks=tasks if live else [], services=services if live else [], is_running=live)
 
     def note_end(self) -> None:
         """Keep when the job was first seen to have ended."""
