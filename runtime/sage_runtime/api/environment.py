@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sage_runtime import engine
 from sage_runtime.api.eras import ERA_1, ERA_2, ERA_3, Era
 from sage_runtime.api.functions import BaseFunction
-from sage_runtime.api.logger import set_console_level
+from sage_runtime.api.logger import CustomLogger, RuntimeCustomLogger, set_console_level
 from sage_runtime.api.services import ServiceFactory
 from sage_runtime.api.streams import DataStream
 from sage_runtime.api.transformations import (
@@ -286,8 +286,6 @@ class BaseEnvironment:
     def logger(self) -> Any:
         """A logger for the script's own messages."""
         if self._logger is None:
-            from sage_runtime.api.logger import CustomLogger, RuntimeCustomLogger
-
             self._logger = RuntimeCustomLogger() if self.era.terse_console else CustomLogger()
         return self._logger
 

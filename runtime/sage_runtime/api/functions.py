@@ -183,14 +183,6 @@ class Collector:
         """Emit a record."""
         self._items.append(data)
 
-    def get_collected_data(self) -> list[Any]:
-        """A copy of what was collected and not cleared."""
-        return list(self._items)
-
-    def get_collected_count(self) -> int:
-        """How much was collected and not cleared."""
-        return len(self._items)
-
     def clear(self) -> None:
         """Forget what was collected."""
         self._items.clear()
@@ -234,10 +226,6 @@ class FlatMapFunction(BaseFunction):
     @out.setter
     def out(self, value: Any) -> None:
         self.__dict__["_out"] = value
-
-    def insert_collector(self, collector: Collector) -> None:
-        """Use another collector for `self.out` (tests do)."""
-        self.out = collector
 
 
 class SinkFunction(BaseFunction):
@@ -305,64 +293,26 @@ class FutureFunction(BaseFunction):
 # --- lambdas ----------------------------------------------------------------------------------------------------------
 
 
-class _Wrapped:
-    """What classes made of a callable have in common; they take arguments and ignore them."""
+class LambdaMapFunction(MapFunction):
+    """A map made of a callable by the script itself."""
 
-    lambda_func: Callable[..., Any]
-
-    def __init__(self, lambda_func: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, lambda_func: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__()
-        if lambda_func is not None:
-            self.lambda_func = lambda_func
-            self.execute = lambda_func
+        self.lambda_func = lambda_func
+
+    def execute(self, data: Any) -> Any:
+        """What the callable returns."""
+        return self.lambda_func(data)
 
 
-class LambdaMapFunction(_Wrapped, MapFunction):
-    """A map made of a callable."""
-
-    def execute(self, *args: Any) -> Any:
-        """Replaced by the callable."""
-        return self.lambda_func(*args)
-
-
-class LambdaFilterFunction(_Wrapped, FilterFunction):
-    """A filter made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaFlatMapFunction(_Wrapped, FlatMapFunction):
-    """A flatmap made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaSinkFunction(_Wrapped, SinkFunction):
-    """A sink made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaSourceFunction(_Wrapped, SourceFunction):
-    """A source made of a callable without parameters."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaKeyByFunction(_Wrapped, KeyByFunction):
-    """A key function made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-_BASES: dict[str, type[BaseFunction]] = {
-    "map": LambdaMapFunction,
-    "filter": LambdaFilterFunction,
-    "flatmap": LambdaFlatMapFunction,
-    "sink": LambdaSinkFunction,
-    "source": LambdaSourceFunction,
-    "batch": LambdaSourceFunction,
-    "keyby": LambdaKeyByFunction,
+_BASES: dict[str, Any] = {
+    "map": MapFunction,
+    "filter": FilterFunction,
+    "flatmap": FlatMapFunction,
+    "sink": SinkFunction,
+    "source": SourceFunction,
+    "batch": SourceFunction,
+    "keyby": KeyByFunction,
 }
 
 

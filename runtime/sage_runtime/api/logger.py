@@ -129,10 +129,6 @@ class _Logger:
         """Log a warning."""
         self._log(logging.WARNING, message, args, kwargs)
 
-    def warn(self, message: object, *args: Any, **kwargs: Any) -> None:
-        """Log a warning."""
-        self._log(logging.WARNING, message, args, kwargs)
-
     def error(self, message: object, *args: Any, **kwargs: Any) -> None:
         """Log an error; with `exc_info=True`, with the traceback of what is being handled."""
         self._log(logging.ERROR, message, args, kwargs)
