@@ -39,7 +39,7 @@ def _random_uuid() -> str:
 
 
 class BaseEnvironment:
-    """A pipeline in the making and the jobs that it was submitted as.
+    """A pipeline being built, and the jobs that it was submitted as.
 
     `pipeline` holds the steps. `config` and `enable_monitoring` are accepted and kept. `env_uuid` is the id of the last
     submit, None before and after `close`.
@@ -269,7 +269,7 @@ class BaseEnvironment:
     # --- what else scripts look at ---
 
     def set_console_log_level(self, level: str) -> None:
-        """What the loggers of this environment write to the console: DEBUG, INFO, WARNING or ERROR, and above.
+        """Set the lowest level that this environment's loggers write to the console: DEBUG, INFO, WARNING or ERROR.
 
         Raises:
             ValueError: another level.
@@ -313,7 +313,7 @@ class BaseEnvironment:
         return self._scheduler
 
     def get_scheduler_metrics(self) -> dict[str, Any]:
-        """What the scheduler counts."""
+        """The scheduler's counters."""
         metrics: dict[str, Any] = self.scheduler.get_metrics()
         return metrics
 
@@ -325,7 +325,7 @@ class BaseEnvironment:
 
 
 def _executable(cls: type[Any]) -> type[Any]:
-    """A batch class that can be run: one that only has `get_data_iterator` gets an `execute` that reads it."""
+    """The class itself, or, if it only has `get_data_iterator`, a subclass whose `execute` reads that."""
     if not getattr(cls.execute, "__isabstractmethod__", False) or not hasattr(cls, "get_data_iterator"):
         return cls
     from sage_runtime.api.ready_made import IteratorBatch
@@ -386,12 +386,12 @@ class RemoteEnvironment(BaseEnvironment):
         self.config.update({"engine_host": host, "engine_port": port, **kwargs})
 
     def submit(self, autostop: bool = False) -> str:
-        """As a local environment's."""
+        """Submit as a local environment does."""
         _log.warning("%s: this remote environment runs here, in this process, not on a cluster", self.name)
         return super().submit(autostop)
 
     def health_check(self) -> dict[str, Any]:
-        """That it is there."""
+        """Say that it runs."""
         health: dict[str, Any] = self.jobmanager.health_check()
         return health
 
@@ -427,7 +427,7 @@ class FlowNetEnvironment(BaseEnvironment):
         self.placement_policy = placement_policy
 
     def submit(self, autostop: bool = False) -> str:
-        """As a local environment's."""
+        """Submit as a local environment does."""
         kind = type(self).__name__
         _log.warning("%s: this %s runs here, in this process, not on a cluster", self.name, kind)
         return super().submit(autostop)
