@@ -262,6 +262,11 @@ class BaseEnvironment:
         self.pipeline.clear()
 
     @property
+    def _pipeline(self) -> list[BaseTransformation]:
+        """`pipeline`, by the name that scripts used before SAGE's first release."""
+        return self.pipeline
+
+    @property
     def is_running(self) -> bool:
         """Whether the job of the last submit runs."""
         return self._job is not None and self._job.status == "running"
