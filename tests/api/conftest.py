@@ -62,6 +62,8 @@ NOT_ON_THE_REFERENCE = {
     "test_messages_of_a_topic_arrive_once_with_their_keys": "a submit that returns",
     "test_of_batches_though_one_is_late": "sources that run at the same time",
     "test_submit_returns_an_id_and_stop_ends_a_stream": "a submit that returns",
+    "test_a_job_tells_its_tasks_and_services": "a submit that returns",
+    "test_of_a_stream_that_runs_and_is_stopped": "a submit that returns",
     "test_the_job_manager_knows_every_submit": "a submit that returns",
     "test_though_one_of_them_is_slow": "replicas that work at the same time",
 }

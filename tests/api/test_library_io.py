@@ -259,7 +259,7 @@ class TestKafka:
         source = kafka.KafkaSource({"topic": "t", "value_deserializer": "string"})
         first = source.execute()
         assert first is not None
-        assert (first["value"], source.get_stats()["group_id"]) == ('{"n": 1}', "sage_consumer")
+        assert (first["value"], source.group_id) == ('{"n": 1}', "sage_consumer")
         with pytest.raises(ValueError, match="needs a config with a topic"):
             kafka.KafkaSource()
 

@@ -31,7 +31,7 @@ ERA_1 = {
     "sage.core.api.remote_environment": "RemoteEnvironment",
     **{f"sage.core.api.function.{module}": name for module, name in FUNCTIONS.items()},
     "sage.core.api.function.flatmap_collector": "Collector",
-    "sage.core.api.function.lambda_function": "wrap_lambda LambdaMapFunction LambdaKeyByFunction",
+    "sage.core.api.function.lambda_function": "wrap_lambda LambdaMapFunction",
     "sage.core.api.function.simple_batch_function": (
         "SimpleBatchIteratorFunction FileBatchIteratorFunction RangeBatchIteratorFunction "
         "GeneratorBatchIteratorFunction IterableBatchIteratorFunction"

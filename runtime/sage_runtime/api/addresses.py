@@ -31,11 +31,7 @@ _FUNCTION_MODULES: dict[str, Names] = {
         **_of("ready_made", "UserOrderInnerJoin"),
     },
     "future_function": _of("functions", "FutureFunction"),
-    "lambda_function": _of(
-        "functions",
-        "wrap_lambda LambdaMapFunction LambdaFilterFunction LambdaFlatMapFunction "
-        "LambdaSinkFunction LambdaSourceFunction LambdaKeyByFunction",
-    ),
+    "lambda_function": _of("functions", "wrap_lambda LambdaMapFunction"),
 }
 _BASES: Names = {
     name: target
@@ -285,7 +281,8 @@ _ERA_3: Table = {
         **_of("flows", "get_runtime_backend"),
         **_of("jobs", "PipelineCompiler CompiledActorGraph"),
     },
-    "sage.runtime.environments": _ERA_3_ENVIRONMENTS,
+    "sage.runtime.environments": {**_ERA_3_ENVIRONMENTS, **_of("jobs", "PipelineCompiler")},
+    "sage.runtime.environments.runtime_backend": _of("flows", "get_runtime_backend"),
     "sage.runtime.base_environment": _BASE_ENVIRONMENT,
     "sage.runtime.service": _SERVICE,
     "sage.runtime.service_factory": _of("services", "ServiceFactory"),
@@ -342,8 +339,7 @@ _BEFORE_THE_WHEELS: Table = {
     **_old_core("sage_core"),
     **_old_core("sage.core"),
     "sage.core.jobmanager_client": _JOBS,
-    "sage.api": {},
-    "sage.api.env": _OLD_ENVIRONMENTS,
+    **_at("sage.api", "env local_environment remote_environment base_environment", _OLD_ENVIRONMENTS),
     "sage.api.datastream": _of("streams", "DataStream"),
     "sage.api.base_function": _BASES,
     **_at("sage.jobmanager", "job_manager jobmanager_client", _JOBS),

@@ -118,7 +118,7 @@ class Packet:
 
 
 class Metronome:
-    """A lock that is released once for each record. It starts locked; any thread may call any method."""
+    """A lock that is released once per record. It starts locked. Any thread may call any method."""
 
     def __init__(self, name: str = "global_metronome") -> None:
         self.name = name
@@ -152,7 +152,7 @@ _PATIENCE_S = 30.0
 
 
 def keep_time(function: Any, kind: str) -> None:
-    """Let a function's metronome, if it uses one, pace it."""
+    """Pace a function by its metronome, if it uses one."""
     metronome = getattr(function, "metronome", None)
     if not getattr(function, "use_metronome", False) or not isinstance(metronome, Metronome):
         return

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 # --- configuration files ---------------------------------------------------------------------------------------------
 
 _MARKS = ("setup.py", "pyproject.toml", ".git", "config")
-"""What makes a folder the root of a project."""
+"""A folder with one of these is the root of a project."""
 
 
 def load_config(path: str | Path | None = None) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def get_output_file(name: str, subdir: str | None = None, project_root: str | Pa
 
 
 class SageUserPaths:
-    """The user's folders for SAGE (eras 2 and 3), where the XDG specification has them, made when asked for."""
+    """The user's folders for SAGE (eras 2 and 3), where the XDG specification puts them, made when asked for."""
 
     _folders: ClassVar[dict[str, tuple[str, str, str]]] = {
         "config_dir": ("XDG_CONFIG_HOME", ".config", ""),
@@ -177,7 +177,7 @@ def get_user_paths() -> SageUserPaths:
 
 
 class SagePorts:
-    """Port numbers by service, and which of them are in use on this machine."""
+    """The port of each service, and whether a port of this machine is free."""
 
     SAGELLM_GATEWAY: ClassVar[int] = 8889
     GATEWAY_DEFAULT: ClassVar[int] = 8889
@@ -210,7 +210,7 @@ class SagePorts:
 
     @classmethod
     def is_available(cls, port: int, host: str = "localhost") -> bool:
-        """Whether nobody listens on a port."""
+        """Whether a port is free."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.settimeout(1)
             return probe.connect_ex((host, port)) != 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sage_runtime import engine
 from sage_runtime.api.eras import ERA_1, ERA_2, ERA_3, Era
 from sage_runtime.api.functions import BaseFunction
-from sage_runtime.api.logger import set_console_level
+from sage_runtime.api.logger import CustomLogger, RuntimeCustomLogger, set_console_level
 from sage_runtime.api.services import ServiceFactory
 from sage_runtime.api.streams import DataStream
 from sage_runtime.api.transformations import (
@@ -39,7 +39,7 @@ def _random_uuid() -> str:
 
 
 class BaseEnvironment:
-    """A pipeline in the making and the jobs that it was submitted as.
+    """A pipeline being built, and the jobs that it was submitted as.
 
     `pipeline` holds the steps. `config` and `enable_monitoring` are accepted and kept. `env_uuid` is the id of the last
     submit, None before and after `close`.
@@ -262,6 +262,11 @@ class BaseEnvironment:
         self.pipeline.clear()
 
     @property
+    def _pipeline(self) -> list[BaseTransformation]:
+        """`pipeline`, by the name that scripts used before SAGE's first release."""
+        return self.pipeline
+
+    @property
     def is_running(self) -> bool:
         """Whether the job of the last submit runs."""
         return self._job is not None and self._job.status == "running"
@@ -269,7 +274,7 @@ class BaseEnvironment:
     # --- what else scripts look at ---
 
     def set_console_log_level(self, level: str) -> None:
-        """What the loggers of this environment write to the console: DEBUG, INFO, WARNING or ERROR, and above.
+        """Set the lowest level that this environment's loggers write to the console: DEBUG, INFO, WARNING or ERROR.
 
         Raises:
             ValueError: another level.
@@ -286,8 +291,6 @@ class BaseEnvironment:
     def logger(self) -> Any:
         """A logger for the script's own messages."""
         if self._logger is None:
-            from sage_runtime.api.logger import CustomLogger, RuntimeCustomLogger
-
             self._logger = RuntimeCustomLogger() if self.era.terse_console else CustomLogger()
         return self._logger
 
@@ -315,7 +318,7 @@ class BaseEnvironment:
         return self._scheduler
 
     def get_scheduler_metrics(self) -> dict[str, Any]:
-        """What the scheduler counts."""
+        """The scheduler's counters."""
         metrics: dict[str, Any] = self.scheduler.get_metrics()
         return metrics
 
@@ -327,7 +330,7 @@ class BaseEnvironment:
 
 
 def _executable(cls: type[Any]) -> type[Any]:
-    """A batch class that can be run: one that only has `get_data_iterator` gets an `execute` that reads it."""
+    """The class itself, or, if it only has `get_data_iterator`, a subclass whose `execute` reads that."""
     if not getattr(cls.execute, "__isabstractmethod__", False) or not hasattr(cls, "get_data_iterator"):
         return cls
     from sage_runtime.api.ready_made import IteratorBatch
@@ -388,12 +391,12 @@ class RemoteEnvironment(BaseEnvironment):
         self.config.update({"engine_host": host, "engine_port": port, **kwargs})
 
     def submit(self, autostop: bool = False) -> str:
-        """As a local environment's."""
+        """Submit as a local environment does."""
         _log.warning("%s: this remote environment runs here, in this process, not on a cluster", self.name)
         return super().submit(autostop)
 
     def health_check(self) -> dict[str, Any]:
-        """That it is there."""
+        """Say that it runs."""
         health: dict[str, Any] = self.jobmanager.health_check()
         return health
 
@@ -429,7 +432,7 @@ class FlowNetEnvironment(BaseEnvironment):
         self.placement_policy = placement_policy
 
     def submit(self, autostop: bool = False) -> str:
-        """As a local environment's."""
+        """Submit as a local environment does."""
         kind = type(self).__name__
         _log.warning("%s: this %s runs here, in this process, not on a cluster", self.name, kind)
         return super().submit(autostop)

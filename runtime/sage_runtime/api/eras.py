@@ -43,4 +43,4 @@ ERA_3 = Era(3, raises_failures=True, terse_console=True, keys_route=True)
 """`sage.foundation`, `sage.stream`, `sage.runtime`: isage 0.3."""
 
 VERSION_2, VERSION_3 = "0.2.4.14", "0.3.2.4"
-"""The SAGE version whose API the modules of an era say they are."""
+"""The SAGE version that an era's modules report."""

@@ -95,7 +95,7 @@ class Recovering:
 
 
 def recovery_attempts(config: Mapping[str, Any]) -> int:
-    """How many failures an environment's configuration grants a source, the last of which is final; 0 for none."""
+    """How many failures of a source the configuration allows, the last one being final; 0 if it sets none."""
     settings = config.get("fault_tolerance")
     if not isinstance(settings, Mapping) or settings.get("strategy") != "checkpoint":
         return 0

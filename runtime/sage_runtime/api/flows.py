@@ -1,4 +1,4 @@
-"""Flows and actors, which run on SAGE's distributed runtime only: what scripts use of them without it.
+"""Flows and actors, which only SAGE's distributed runtime can run: the parts that scripts use without it.
 
 `create`, `submit`, `run` and `call` (`sage.kernel.facade`) ask a backend that scripts put in its place; without one
 they raise, as SAGE does. The contract for exceptions in flows and its hooks work as they are.
@@ -39,7 +39,7 @@ def _resolve_flow_for_backend(flow: Any) -> Any:
 
 
 def _patched(name: str) -> Any:
-    """A function of this module, through the address where scripts patch it."""
+    """A function of this module, looked up at the address where scripts patch it."""
     return getattr(sys.modules.get("sage.kernel.facade"), name, globals()[name])
 
 
@@ -75,14 +75,14 @@ def call(ref: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def ensure_ray_initialized(*args: Any, **kwargs: Any) -> None:
-    """Nothing: no cluster is used here."""
+    """Do nothing: no cluster is used here."""
 
 
 # --- declarations ----------------------------------------------------------------------------------------------------
 
 
 class FlowDeclaration:
-    """What `@flow` makes of a function. It can be looked at; running it needs SAGE's distributed runtime."""
+    """What `@flow` makes of a function: it can be inspected; running it needs SAGE's distributed runtime."""
 
     def __init__(self, func: Callable[..., Any]) -> None:
         self.func = func
@@ -191,7 +191,7 @@ def get_registered_exception_handler_hook() -> tuple[Hook | None, Hook | None]:
 
 @contextmanager
 def flow_exception_handler(handler: Any) -> Iterator[None]:
-    """The scope in which `handler(event)` decides about exceptions.
+    """A scope in which `handler(event)` decides about exceptions.
 
     Raises:
         FlowDefinitionError: the handler is not callable.

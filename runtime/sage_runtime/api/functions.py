@@ -1,4 +1,4 @@
-"""The base classes of users' functions, the classes made of their lambdas, and how both come to life.
+"""The base classes of users' functions, the classes made from their lambdas, and how both are constructed.
 
 A base class is one object, whatever address it is imported from. What the engine hands over through the context
 (`logger`, `name`, `call_service`) is a default: a user's own attribute of that name replaces it, and classes that never
@@ -50,7 +50,7 @@ def create_function(cls: type[Any], args: tuple[Any, ...], kwargs: Mapping[str, 
 
 
 def create_service(cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Any) -> Any:
-    """A service, with its context there before `__init__` runs.
+    """A service, whose context is set before `__init__` runs.
 
     `cls` is a class, or any callable that makes the service. Raises whatever the constructor raises.
     """
@@ -90,7 +90,7 @@ def _inject(instance: Any, context: Any) -> None:
 
 
 class FromContext:
-    """An attribute read from the context; assigning to it on an instance simply replaces it."""
+    """An attribute read from the context, until an instance assigns one of its own."""
 
     def __init__(self, find: Callable[[Any], Any]) -> None:
         self._find = find
@@ -135,7 +135,7 @@ def _context(instance: Any) -> Any:
 
 
 class BaseFunction(ABC):
-    """What every function derives from. `ctx` is None until the constructor has run."""
+    """The base class of all functions. `ctx` is None until the constructor has run."""
 
     ctx: Any = None
     logger: Any = FromContext(find_logger)
@@ -147,20 +147,20 @@ class BaseFunction(ABC):
     __state_exclude__: ClassVar[list[str]] = ["ctx", "_logger", "logger"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: B027 - users pass on what they were given
-        """Take and ignore everything."""
+        """Accept any arguments and ignore them."""
 
     @abstractmethod
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Handle one record, or make one (sources and batches, without an argument)."""
 
     def get_state(self) -> dict[str, Any]:
-        """The attributes that make up its state: those in `__state_include__`, or all but `__state_exclude__`."""
+        """The attributes that make up the state: those in `__state_include__`, or all but `__state_exclude__`."""
         attributes = vars(self)
         chosen = self.__state_include__ or [name for name in attributes if name not in self.__state_exclude__]
         return {name: attributes[name] for name in chosen if name in attributes}
 
     def restore_state(self, state: dict[str, Any]) -> None:
-        """Take over attributes that `get_state` gave."""
+        """Set the attributes that `get_state` returned."""
         vars(self).update(state)
 
 
@@ -173,7 +173,7 @@ class FilterFunction(BaseFunction):
 
 
 class Collector:
-    """Takes what a flatmap emits with `collect`, besides or instead of what it returns."""
+    """Collects what a flatmap emits besides, or instead of, what it returns."""
 
     def __init__(self, logger: Any = None, **kwargs: Any) -> None:
         self.logger = logger
@@ -182,14 +182,6 @@ class Collector:
     def collect(self, data: Any) -> None:
         """Emit a record."""
         self._items.append(data)
-
-    def get_collected_data(self) -> list[Any]:
-        """A copy of what was collected and not cleared."""
-        return list(self._items)
-
-    def get_collected_count(self) -> int:
-        """How much was collected and not cleared."""
-        return len(self._items)
 
     def clear(self) -> None:
         """Forget what was collected."""
@@ -202,7 +194,7 @@ class Collector:
 
 
 class _FlatMapCollector(Collector):
-    """A flatmap's own collector: what it takes goes where `FlatMapFunction.collect` puts it."""
+    """A flatmap's own collector: it hands records to `FlatMapFunction.collect`."""
 
     def __init__(self, function: FlatMapFunction) -> None:
         super().__init__()
@@ -224,7 +216,7 @@ class FlatMapFunction(BaseFunction):
 
     @property
     def out(self) -> Collector:
-        """The collector, for those who write `self.out.collect(x)`."""
+        """The collector, for functions that call `self.out.collect(x)`."""
         collector = self.__dict__.get("_out")
         if collector is None:
             collector = self.__dict__["_out"] = _FlatMapCollector(self)
@@ -234,10 +226,6 @@ class FlatMapFunction(BaseFunction):
     @out.setter
     def out(self, value: Any) -> None:
         self.__dict__["_out"] = value
-
-    def insert_collector(self, collector: Collector) -> None:
-        """Use another collector for `self.out` (tests do)."""
-        self.out = collector
 
 
 class SinkFunction(BaseFunction):
@@ -253,7 +241,7 @@ class BatchFunction(BaseFunction):
 
 
 class KeyByFunction(BaseFunction):
-    """`execute` gives the key of a record."""
+    """`execute` returns the key of a record."""
 
 
 class BaseJoinFunction(BaseFunction):
@@ -289,7 +277,7 @@ class BaseCoMapFunction(BaseFunction):
 
 
 class FutureFunction(BaseFunction):
-    """Stands where a stream made by `from_future` is not yet filled; it is never run."""
+    """Stands in for a stream made by `from_future` until it is filled. It is never run."""
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Never called by the engine.
@@ -305,64 +293,26 @@ class FutureFunction(BaseFunction):
 # --- lambdas ----------------------------------------------------------------------------------------------------------
 
 
-class _Wrapped:
-    """What classes made of a callable have in common; they take arguments and ignore them."""
+class LambdaMapFunction(MapFunction):
+    """A map that a script makes of a callable itself."""
 
-    lambda_func: Callable[..., Any]
-
-    def __init__(self, lambda_func: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, lambda_func: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__()
-        if lambda_func is not None:
-            self.lambda_func = lambda_func
-            self.execute = lambda_func
+        self.lambda_func = lambda_func
+
+    def execute(self, data: Any) -> Any:
+        """What the callable returns."""
+        return self.lambda_func(data)
 
 
-class LambdaMapFunction(_Wrapped, MapFunction):
-    """A map made of a callable."""
-
-    def execute(self, *args: Any) -> Any:
-        """Replaced by the callable."""
-        return self.lambda_func(*args)
-
-
-class LambdaFilterFunction(_Wrapped, FilterFunction):
-    """A filter made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaFlatMapFunction(_Wrapped, FlatMapFunction):
-    """A flatmap made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaSinkFunction(_Wrapped, SinkFunction):
-    """A sink made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaSourceFunction(_Wrapped, SourceFunction):
-    """A source made of a callable without parameters."""
-
-    execute = LambdaMapFunction.execute
-
-
-class LambdaKeyByFunction(_Wrapped, KeyByFunction):
-    """A key function made of a callable."""
-
-    execute = LambdaMapFunction.execute
-
-
-_BASES: dict[str, type[BaseFunction]] = {
-    "map": LambdaMapFunction,
-    "filter": LambdaFilterFunction,
-    "flatmap": LambdaFlatMapFunction,
-    "sink": LambdaSinkFunction,
-    "source": LambdaSourceFunction,
-    "batch": LambdaSourceFunction,
-    "keyby": LambdaKeyByFunction,
+_BASES: dict[str, Any] = {
+    "map": MapFunction,
+    "filter": FilterFunction,
+    "flatmap": FlatMapFunction,
+    "sink": SinkFunction,
+    "source": SourceFunction,
+    "batch": SourceFunction,
+    "keyby": KeyByFunction,
 }
 
 
@@ -382,5 +332,5 @@ def wrap_lambda(func: Callable[..., Any], func_type: str | None = None) -> type[
 
 
 def func_module(func: Callable[..., Any]) -> str:
-    """The module of a callable, as far as it tells."""
+    """The module of a callable, as far as it is known."""
     return getattr(func, "__module__", None) or "builtins"

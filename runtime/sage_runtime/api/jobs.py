@@ -1,10 +1,11 @@
-"""What scripts ask of SAGE's engine room: the job manager, its client, the pipeline compiler and `BaseOperator`."""
+"""SAGE's internals that scripts reach for: the job manager, its client, the pipeline compiler and `BaseOperator`."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sage_runtime.api.transformations import BaseTransformation, Environment
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from sage_runtime.engine.protocol import JobHandle
 
 _STATUS = {"running": "running", "finished": "stopped", "stopped": "stopped", "failed": "failed"}
-"""A job that has ended by itself is stopped, in SAGE's words."""
+"""SAGE calls a job that has ended by itself stopped."""
 
 
 class JobInfo:
@@ -40,13 +41,21 @@ class JobInfo:
         """What failed it, if it did."""
         return None if self.job.failure is None else str(self.job.failure)
 
+    @property
+    def dispatcher(self) -> SimpleNamespace:
+        """The names of its running replicas (`tasks`) and services."""
+        live, graph = not self.job.ended, self.job.graph
+        tasks = [f"{step.name}_{index}" for step in graph.operators for index in range(step.parallelism)]
+        services = [service.name for service in graph.services]
+        return SimpleNamespace(tasks=tasks if live else [], services=services if live else [], is_running=live)
+
     def note_end(self) -> None:
         """Keep when the job was first seen to have ended."""
         if self.completed is None and self.job.status != "running":
             self.completed = time.time()
 
     def get_status(self) -> dict[str, Any]:
-        """What is known of the job: era 3's fields, and its name and running time in seconds of the eras before."""
+        """Its status: era 3's fields, plus the name and the running time in seconds that earlier eras have."""
         self.note_end()
         status = self.status
         return {
@@ -85,7 +94,7 @@ class JobManager:
             return cls.instance
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take and ignore the daemon's options: host, port and the like."""
+        """Accept the daemon's options (host, port and the like) and ignore them."""
 
     @classmethod
     def get_instance(cls) -> JobManager:
@@ -94,11 +103,11 @@ class JobManager:
 
     @property
     def handle(self) -> JobManager:
-        """Itself, for those who expect an actor's handle."""
+        """The job manager itself, for scripts that expect an actor handle."""
         return self
 
     def add(self, uuid: str, environment: Environment, job: JobHandle, *, autostop: bool = False) -> JobInfo:
-        """Take note of a submitted job."""
+        """Register a submitted job."""
         info = self.jobs[uuid] = JobInfo(uuid, environment, job, autostop=autostop)
         return info
 
@@ -159,7 +168,7 @@ class JobManager:
         return {"status": "success", "message": "all jobs are stopped"}
 
     def health_check(self) -> dict[str, Any]:
-        """That it is there, and how many jobs it knows."""
+        """Say that it runs, and how many jobs it knows."""
         return {"status": "healthy", "timestamp": time.time(), "jobs_count": len(self.jobs), "mode": "in-process"}
 
     get_server_info = health_check
@@ -170,7 +179,7 @@ class JobManager:
 
 
 def _asks(name: str) -> Callable[..., Any]:
-    """A method that asks the job manager of this process."""
+    """A method that forwards to the job manager of this process."""
 
     def method(self: JobManagerClient, *args: Any, **kwargs: Any) -> Any:
         return getattr(JobManager(), name)(*args, **kwargs)
@@ -181,7 +190,7 @@ def _asks(name: str) -> Callable[..., Any]:
 
 
 class JobManagerClient:
-    """The client of SAGE's daemon: here, of this process. Host and port are kept and not used.
+    """The client of SAGE's daemon, which here talks to this process. Host and port are kept and not used.
 
     Raises:
         ValueError: no port number, or a timeout that is not positive.
@@ -234,7 +243,7 @@ class BaseOperator:
     """What SAGE's operators derive from. Here functions are run directly, and no operator object exists."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take and ignore everything."""
+        """Accept any arguments and ignore them."""
 
 
 class CompiledActorGraph:
@@ -250,8 +259,8 @@ class CompiledActorGraph:
 
 
 class PipelineCompiler:
-    """Takes a pipeline as SAGE's compiler does."""
+    """Stands in for SAGE's compiler."""
 
     def compile(self, pipeline: Sequence[BaseTransformation], adapter: Any = None) -> CompiledActorGraph:
-        """What can be submitted."""
+        """A pipeline that can be submitted."""
         return CompiledActorGraph(pipeline)

@@ -59,13 +59,13 @@ class ConsoleHandler(logging.Handler):
 
 
 def attach_console(logger: logging.Logger, era: Era, level: str) -> None:
-    """Let an operator's or service's own logger write to the console from `level` on."""
+    """Let an operator's or service's logger write messages of `level` and above to the console."""
     if not any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):
         logger.addHandler(ConsoleHandler(era, level))
 
 
 def set_console_level(pipeline: str, level: str) -> None:
-    """Change from which level on the loggers of a pipeline's operators and services write to the console."""
+    """Change the lowest level that a pipeline's operators and services write to the console."""
     prefix = f"{PREFIX}{pipeline}."
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
         if name.startswith(prefix) and isinstance(logger, logging.Logger):
@@ -122,14 +122,10 @@ class _Logger:
         self._log(logging.DEBUG, message, args, kwargs)
 
     def info(self, message: object, *args: Any, **kwargs: Any) -> None:
-        """Log an information."""
+        """Log an informational message."""
         self._log(logging.INFO, message, args, kwargs)
 
     def warning(self, message: object, *args: Any, **kwargs: Any) -> None:
-        """Log a warning."""
-        self._log(logging.WARNING, message, args, kwargs)
-
-    def warn(self, message: object, *args: Any, **kwargs: Any) -> None:
         """Log a warning."""
         self._log(logging.WARNING, message, args, kwargs)
 
@@ -151,7 +147,7 @@ class _Logger:
     # --- outputs ---
 
     def add_output(self, output_target: str, level: str | int) -> None:
-        """Write to one more output from `level` on: `console`, or a file (below `log_base_folder` if relative)."""
+        """Add an output for messages of `level` and above: `console`, or a file (relative to `log_base_folder`)."""
         number = level_number(level)
         handler: logging.Handler | None = None
         if output_target != "console":
@@ -167,7 +163,7 @@ class _Logger:
         self.output_configs.append({"target": output_target, "level": number, "handler": handler})
 
     def update_output_level(self, target_index_or_name: int | str, new_level: str | int) -> None:
-        """Change from which level on an output is written to.
+        """Change the lowest level that an output takes.
 
         Raises:
             ValueError: there is no such output.
@@ -190,7 +186,7 @@ class _Logger:
 
 
 class CustomLogger(_Logger):
-    """The logger of eras 1 and 2: a line on the console for each message from the output's level on."""
+    """The logger of eras 1 and 2: one console line for each message at or above the output's level."""
 
     @classmethod
     def disable_global_console_debug(cls) -> None:
@@ -219,7 +215,7 @@ class RuntimeCustomLogger(_Logger):
             self._log(logging.DEBUG, message, args, kwargs)
 
     def update_output_level(self, target_index_or_name: int | str, new_level: str | int) -> None:
-        """Change from which level on it writes, whatever output is named."""
+        """Change the lowest level that it writes, whatever output is named."""
         for config in self.output_configs:
             super().update_output_level(config["target"], new_level)
 

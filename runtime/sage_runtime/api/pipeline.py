@@ -107,7 +107,7 @@ def _edges(steps: list[BaseTransformation]) -> Iterator[EdgeSpec]:
 
 
 def _filled(upstream: BaseTransformation, reader: BaseTransformation) -> tuple[BaseTransformation, bool]:
-    """The step behind a future (whatever fills it), and whether it was one."""
+    """The step that fills a future (any other step stays itself), and whether it was a future."""
     promised = False
     while isinstance(upstream, FutureTransformation):
         promised = True
@@ -130,7 +130,7 @@ def _partition(upstream: BaseTransformation) -> Partition:
 
 
 class _Reach:
-    """Which step leads to which, over all edges."""
+    """Which steps can be reached from which, over all edges."""
 
     def __init__(self, inputs: dict[BaseTransformation, list[tuple[BaseTransformation, bool, int]]]) -> None:
         self._readers: dict[BaseTransformation, list[BaseTransformation]] = {}

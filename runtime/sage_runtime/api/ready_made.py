@@ -28,7 +28,7 @@ class IteratorBatch(BatchFunction):
 
 
 class IterableBatchIteratorFunction(IteratorBatch):
-    """A batch over anything that can be iterated; `total_count` is only told."""
+    """A batch over any iterable. `total_count` is what `get_total_count` returns."""
 
     def __init__(self, iterable: Iterable[Any] = (), total_count: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,7 +40,7 @@ class IterableBatchIteratorFunction(IteratorBatch):
         return iter(self.iterable)
 
     def get_total_count(self) -> int | None:
-        """How many values there are, as far as it is known."""
+        """How many values there are, None if it is not known."""
         if self.total_count is not None:
             return self.total_count
         return len(self.iterable) if isinstance(self.iterable, Sized) else None
@@ -83,7 +83,7 @@ class GeneratorBatchIteratorFunction(IteratorBatch):
         return iter(self.generator_func())
 
     def get_total_count(self) -> int | None:
-        """What it was told."""
+        """The `total_count` that was given."""
         return self.total_count
 
 

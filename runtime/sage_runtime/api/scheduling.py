@@ -1,4 +1,4 @@
-"""Schedulers, their decisions, and the asking: every replica runs here, as threads of this process.
+"""Schedulers, their decisions, and how `submit` asks them. Every replica runs in this process, whatever they decide.
 
 In era 2 `submit` asks the environment's scheduler as SAGE does: in the caller's thread, before anything starts, once
 for each service and then once for each replica. A decision's `delay` is waited for; the log tells which nodes are
@@ -21,7 +21,7 @@ _log = logging.getLogger("sage.environment")
 
 
 class PlacementDecision(SimpleNamespace):
-    """Where and when a scheduler wants a task. `delay` is in seconds.
+    """Where and when a scheduler wants a task to run. `delay` is in seconds.
 
     `resource` is era 2's, `resource_requirements` that of SAGE up to 0.2.3.
     """
@@ -78,14 +78,14 @@ class PlacementDecision(SimpleNamespace):
 
 
 class NodeSelector:
-    """Chooses among the nodes that there are: this machine."""
+    """Chooses a node. There is one: this machine."""
 
     def __init__(self, cache_ttl: float = 0.1, enable_tracking: bool = True) -> None:
         self.enable_tracking = enable_tracking
         self.node_task_count: dict[str, int] = {}
 
     def get_all_nodes(self) -> list[SimpleNamespace]:
-        """This machine: its names, processors, GPUs and memory (in bytes), in all and available, and its tasks."""
+        """This machine, with its names, tasks, and the total and available processors, GPUs and memory (in bytes)."""
         name = os.environ.get("SAGE_NODE_NAME") or os.uname().nodename
         resources = {
             "cpu": float(os.cpu_count() or 1),
@@ -104,7 +104,7 @@ class NodeSelector:
     def select_best_node(
         self, cpu_required: float = 0.0, gpu_required: float = 0.0, memory_required: int = 0, **wishes: Any
     ) -> str | None:
-        """The id of a node that has that much, None if there is none."""
+        """The id of a node with these resources, None if there is none."""
         wanted = {"available_cpu": cpu_required, "available_gpu": gpu_required, "available_memory": memory_required}
         for node in self.get_all_nodes():
             if all(getattr(node, name) >= amount for name, amount in wanted.items()):
@@ -114,7 +114,7 @@ class NodeSelector:
         return None
 
     def get_cluster_stats(self) -> dict[str, Any]:
-        """What the machine has."""
+        """The resources of all nodes together, and of each."""
         nodes = self.get_all_nodes()
         stats = {name: amount for name, amount in vars(nodes[0]).items() if name.startswith(("total_", "available_"))}
         tasks = sum(node.task_count for node in nodes)
@@ -125,7 +125,7 @@ class NodeSelector:
 
 
 class BaseScheduler(ABC):
-    """What schedulers derive from. Implementations count in `scheduled_count` and keep their `decision_history`."""
+    """The base class of schedulers. Implementations count in `scheduled_count` and keep their `decision_history`."""
 
     def __init__(self) -> None:
         self.scheduled_count = 0
@@ -140,10 +140,10 @@ class BaseScheduler(ABC):
         return PlacementDecision.immediate_default(f"{type(self).__name__} service scheduling")
 
     def task_completed(self, task_name: str) -> None:  # noqa: B027 - a hook
-        """A replica has ended."""
+        """Called when a replica has ended."""
 
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts; eras 2 and 3 name the number of decisions differently."""
+        """Its counters, by era 2's names and era 3's."""
         return {
             "scheduler_type": type(self).__name__,
             "scheduled_count": self.scheduled_count,
@@ -157,7 +157,7 @@ class BaseScheduler(ABC):
 
 
 class FIFOScheduler(BaseScheduler):
-    """Tasks in the order in which they come."""
+    """Schedules tasks in the order in which they come."""
 
     kind = "FIFO"
 
@@ -176,11 +176,11 @@ class FIFOScheduler(BaseScheduler):
         return decision
 
     def make_service_decision(self, service_node: Any) -> PlacementDecision:
-        """As a task."""
+        """Scheduled and counted as a task is."""
         return self.make_decision(service_node)
 
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts; the mean latency is in milliseconds."""
+        """Its counters; the mean latency is in milliseconds."""
         mean = self.total_latency / self.scheduled_count if self.scheduled_count else 0.0
         return {
             **super().get_metrics(),
@@ -191,7 +191,7 @@ class FIFOScheduler(BaseScheduler):
 
 
 class LoadAwareScheduler(FIFOScheduler):
-    """Counts the tasks that run. It asks for a delay of 10 ms, once, when there are more than `max_concurrent`."""
+    """Counts the running tasks. When they exceed `max_concurrent` it asks for a delay of 10 ms, once."""
 
     kind = "LoadAware"
 
@@ -217,11 +217,11 @@ class LoadAwareScheduler(FIFOScheduler):
         return decision
 
     def task_completed(self, task_name: str) -> None:
-        """One task fewer runs."""
+        """Count one running task fewer."""
         self.active_tasks = max(0, self.active_tasks - 1)
 
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts."""
+        """Its counters."""
         shares = self.resource_utilization
         return {
             **super().get_metrics(),
@@ -239,7 +239,7 @@ class LoadAwareScheduler(FIFOScheduler):
 
 
 class RandomScheduler(FIFOScheduler):
-    """Chooses a node at random; there is one."""
+    """Chooses a node at random. There is one."""
 
     kind = "Random"
 
@@ -249,17 +249,17 @@ class RandomScheduler(FIFOScheduler):
 
 
 class RoundRobinScheduler(FIFOScheduler):
-    """Chooses the nodes in turn; there is one."""
+    """Chooses the nodes in turn. There is one."""
 
     kind = "RoundRobin"
 
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts."""
+        """Its counters."""
         return {**super().get_metrics(), "current_index": 0, "nodes_count": 0}
 
 
 class PriorityScheduler(LoadAwareScheduler):
-    """Counts tasks by priority, which is `priority` of their transformation, from 1 to 10."""
+    """Counts tasks by the `priority` of their transformation, from 1 to 10."""
 
     kind = "Priority"
 
@@ -286,7 +286,7 @@ class PriorityScheduler(LoadAwareScheduler):
         return decision
 
     def get_metrics(self) -> dict[str, Any]:
-        """What it counts."""
+        """Its counters."""
         counts = self.priority_distribution
         weight = sum(priority * count for priority, count in counts.items())
         return {
@@ -310,7 +310,7 @@ SCHEDULER_REGISTRY: dict[str, type[FIFOScheduler]] = {
 
 
 def get_scheduler(name: str = "fifo", platform: str = "local", **kwargs: Any) -> FIFOScheduler:
-    """A scheduler of SAGE's by its name.
+    """One of SAGE's schedulers, by name.
 
     Raises:
         ValueError: an unknown name.
@@ -343,7 +343,7 @@ def resolve_scheduler(*, scheduler: Any, platform: str = "local") -> Any:
 
 
 class Placements:
-    """What a scheduler decided about one submit: `targets` is replica or service → node, of those that named one."""
+    """A scheduler's decisions about one submit. `targets` maps replicas and services to the nodes it named for them."""
 
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
@@ -403,7 +403,7 @@ def _ignore(task_name: str) -> None:
 
 
 class BaseFaultHandler(ABC):
-    """What SAGE's fault handlers derive from. No handler is called: a failure is recorded and the pipeline goes on."""
+    """The base class of fault handlers. None is called: a failure is recorded and the pipeline goes on."""
 
     logger: Any = None
     dispatcher: Any = None

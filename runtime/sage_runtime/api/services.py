@@ -29,7 +29,7 @@ from sage_runtime.api.functions import (
 
 
 class BaseService(ABC):  # noqa: B024 - an ABC in SAGE too, with nothing abstract
-    """What services may derive from (a plain class is fine too). `ctx` is there before `__init__` runs.
+    """The base class of services; a plain class works too. `ctx` is set before `__init__` runs.
 
     The engine calls `setup` and `start` before the operators start, `stop` and `cleanup` after they have ended.
     """
@@ -41,7 +41,7 @@ class BaseService(ABC):  # noqa: B024 - an ABC in SAGE too, with nothing abstrac
     call_service_async: Any = FromContext(find_call_service_async)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: B027 - users pass on what they were given
-        """Take and ignore everything."""
+        """Accept any arguments and ignore them."""
 
     def setup(self) -> None:  # noqa: B027 - a hook
         """Called once, after the constructor."""
@@ -57,7 +57,7 @@ class BaseService(ABC):  # noqa: B024 - an ABC in SAGE too, with nothing abstrac
 
 
 class ServiceFactory:
-    """How to make a service: its name, its class and the constructor's arguments."""
+    """Makes a service: its name, its class and the constructor's arguments."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class PipelineBridge:
         return self._closed
 
     def submit(self, payload: Any) -> queue.Queue[Any]:
-        """Send a request; its answer comes in the queue.
+        """Send a request; the answer arrives in the returned queue.
 
         Raises:
             RuntimeError: the bridge is closed.
@@ -147,7 +147,7 @@ class PipelineBridge:
             return None
 
     def close(self) -> None:
-        """Take no more requests, and end the pipeline after those that are there."""
+        """Refuse further requests; the pipeline ends after those already sent."""
         if not self._closed:
             self._closed = True
             self._requests.put(StopSignal(_END))
@@ -211,10 +211,10 @@ class PipelineServiceSource(SourceFunction):
 
 
 class PipelineServiceSink(SinkFunction):
-    """The end of the pipeline that answers: what arrives is the answer, without the queue in it."""
+    """The end of the pipeline that answers: what arrives is sent back, without the queue in it."""
 
     def execute(self, data: Any) -> None:
-        """Answer."""
+        """Send the answer."""
         answer = data
         if not isinstance(data, dict):
             answer_queue = getattr(data, "response_queue", None)

@@ -1,4 +1,4 @@
-"""Streams: what operators are called on. Each call adds a step to the environment's pipeline."""
+"""Streams: each operator that is called on one adds a step to the environment's pipeline."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Stream:
         parallelism: int | None,
         kwargs: dict[str, Any],
     ) -> DataStream:
-        """A step more in the pipeline, and what it emits."""
+        """Add a step to the pipeline; returns what the step emits."""
         replicas = self._parallelism if parallelism is None else parallelism
         step = kind(self._environment, function, *args, parallelism=replicas, **kwargs)
         for index, upstream in enumerate(self._upstreams):
@@ -78,15 +78,15 @@ class DataStream(_Stream):
         return self._environment.logger
 
     def map(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
-        """One record in, one out; `None` is dropped."""
+        """Turn each record into another; `None` is dropped."""
         return self._step(MapTransformation, function, args, parallelism, kwargs)
 
     def filter(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
-        """Only the records for which the function is true."""
+        """Keep the records for which the function returns something true."""
         return self._step(FilterTransformation, function, args, parallelism, kwargs)
 
     def flatmap(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:
-        """One record in, any number out: what is returned, flattened (but no text), then what is collected."""
+        """Turn each record into any number: what is returned, flattened (strings stay whole), then `collect`ed."""
         return self._step(FlatMapTransformation, function, args, parallelism, kwargs)
 
     def sink(self, function: Any, *args: Any, parallelism: int | None = None, **kwargs: Any) -> DataStream:

@@ -95,7 +95,7 @@ class BaseTransformation:
 
     @property
     def upstreams(self) -> list[BaseTransformation]:
-        """What it reads from, in the order of the inputs."""
+        """The steps that it reads from, in the order of the inputs."""
         return [upstream for upstream, _ in self.inputs]
 
     @property
@@ -254,7 +254,7 @@ _OWN = (__name__.partition(".")[0] + ".", "sage.")
 
 
 def class_location(cls: type[Any]) -> tuple[str | None, int | None]:
-    """File and first line of a class, as far as they can be told cheaply; (None, None) for the library's own."""
+    """File and first line of a class, where they are cheap to find; (None, None) for the library's own."""
     module = cls.__module__
     if module.startswith(_OWN):
         return None, None

@@ -88,16 +88,6 @@ class KafkaSourceFunction(SourceFunction):
             self._consumer.close()
             self._consumer = None
 
-    def get_stats(self) -> dict[str, Any]:
-        """Whether it is connected, the topic and how many messages wait here."""
-        return {
-            "initialized": self._consumer is not None,
-            "topic": self.topic,
-            "group_id": self.group_id,
-            "buffer_size": len(self._messages),
-            "max_buffer_size": self.buffer_size,
-        }
-
     def _deserialize(self, value: bytes) -> Any:
         deserialize = self.value_deserializer
         return (_DESERIALIZERS[deserialize] if isinstance(deserialize, str) else deserialize)(value)
