@@ -142,7 +142,7 @@ def plans(draw: st.DrawFn, *, eras: Sequence[int] = (1, 2), endless: bool = Fals
 
 @st.composite
 def trees(draw: st.DrawFn) -> Plan:
-    """A pipeline whose streams only flow together, each read once: the order of what its one sink gets is known.
+    """A pipeline whose streams only merge, each read once, so that the order at its one sink is known.
 
     In the third era operators with one input have replicas.
     """
@@ -299,7 +299,7 @@ def model(plan: Plan, graph: Graph, given: list[list[Item]]) -> Outcome:
 
 
 def in_order(plan: Plan, graph: Graph) -> list[Item]:
-    """What the one sink of a tree gets, in order: where streams flow together they take turns, a record each."""
+    """What the one sink of a tree receives, in order: streams that meet take turns, one record each."""
     rules = {operator_id(n): operator.kind for n, operator in enumerate(plan.operators, len(plan.sources))}
     keys_matter = {
         edge.source

@@ -1,4 +1,4 @@
-"""A session with a service that several operators call by several methods, some of them slowly."""
+"""A session with a service whose methods several operators call, some of them slow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALLERS = ("Retriever", "Reranker", "MemoryWriter")
 
 
 def distribution(*milliseconds: tuple[float, int]) -> Latency:
-    """A distribution of durations with how often each occurs."""
+    """A distribution of durations, each with its count."""
     counts = {bucket_of(ms / 1000): count for ms, count in milliseconds}
     return latency_of(counts, bucket_seconds(max(counts)))
 
@@ -44,7 +44,7 @@ METHODS = (
 
 
 def calls(count: int, first: int = 1) -> list[ServiceCall]:
-    """Calls of all methods, in turns; each twentieth search is slow, each fortieth fails."""
+    """Calls to all methods in turn. Every twentieth search is slow, every fortieth fails."""
     made = []
     for number in range(first, first + count):
         name, caller = (
@@ -144,7 +144,7 @@ def store_session(count: int = 120) -> FakeSession:
 
 
 def charts(step: float, end: float, bins: int, *, level: float = 1.0, late: float = 0.0) -> Charts:
-    """A past with a dip in its middle and a queue that grows; `late` shares of the end are slower."""
+    """A history with a dip in the middle and a growing queue. The last share, `late`, is slower."""
     rate, queue, p95 = [], [], []
     for i in range(bins):
         share = i / bins
@@ -157,7 +157,7 @@ def charts(step: float, end: float, bins: int, *, level: float = 1.0, late: floa
 
 
 def charted_session() -> FakeSession:
-    """`store_session` after a reload 35 seconds ago, with a past."""
+    """`store_session` after a reload 35 seconds ago, with a history."""
     session = store_session()
     run = session.view.shown
     session.show(elapsed=35.0)
@@ -198,7 +198,7 @@ EDIT = FileChange(
 
 
 def edited_session() -> FakeSession:
-    """`charted_session` as its fourth run: the third one failed at once, the edit before it made a service faster."""
+    """`charted_session` in its fourth run. The third failed at once; the edit before it made a service faster."""
     session = charted_session()
     run = replace(session.view.shown, run=4)
     session.view = replace(

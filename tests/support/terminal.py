@@ -273,7 +273,7 @@ class Terminal:
         return held[0]
 
     def _frame(self, wanted: Callable[[], bool], missing: Callable[[], str]) -> str:
-        """Wait for a whole frame that is as wanted, and give its text.
+        """Wait for a whole frame that meets the conditions. Returns its text.
 
         Each frame is looked at by the thread that reads it, so none is missed where this one gets no time.
         """
