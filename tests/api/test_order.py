@@ -80,8 +80,8 @@ class TestInputsTakeTurns:
     def test_of_batches(self, make: Make, batches: list[list[int]], arrivals: str, seen: list[Any]) -> None:
         env = make()
         stream, *others = [env.from_batch(batch) for batch in batches]
-        stream: Any
-        stream, *others = [env.from_batch(batch) for batch in batches]
+        streams: list[Any] = [env.from_batch(batch) for batch in batches]
+        stream, *others = streams
         for other in others:
             stream = stream.connect(other)
         stream.comap(Arrivals).sink(seen.append)
