@@ -12,7 +12,7 @@ from pathlib import Path
 from measures import OURS, PROGRAMS, environment
 from watched import Watched
 
-HELD = b"DISPLAY HELD"
+FROZEN = b"DISPLAY FROZEN"
 PRESSES = 40
 SETTLE = 2.0
 """Seconds between the first frame and the first key."""
@@ -29,7 +29,7 @@ def key_latency(mode: str) -> float:
             time.sleep(SETTLE)
             times = []
             for _ in range(PRESSES):
-                times.append(dashboard.seconds_to(b" ", HELD))
+                times.append(dashboard.seconds_to(b" ", FROZEN))
                 dashboard.press(b" ")
                 time.sleep(chance.uniform(0.1, 0.3))  # anywhere between two frames
     return statistics.median(times)

@@ -71,7 +71,7 @@ SERIES = (
     ("cpu", "processor time of the command (share of a core)"),
     ("key_ms", "a key, until what it does is drawn (ms)"),
 )
-HELD = b"DISPLAY HELD"
+FROZEN = b"DISPLAY FROZEN"
 KEY_SECONDS = 5.0
 """Seconds between two keys."""
 Sample = dict[str, float]
@@ -118,7 +118,7 @@ def look(pid: int, root: Path) -> Sample:
 
 def key(dashboard: Watched) -> float:
     """Milliseconds from a key until its effect (the display freezes) is drawn; then unfreeze it."""
-    seconds = dashboard.seconds_to(b" ", HELD)
+    seconds = dashboard.seconds_to(b" ", FROZEN)
     dashboard.press(b" ")
     return 1000 * seconds
 

@@ -1,4 +1,4 @@
-"""What people should hear of without having to look: a few words, each said once. Pure: views in, words out."""
+"""Hints: short notices about what has changed, each shown once. Pure: views in, words out."""
 
 from __future__ import annotations
 
@@ -8,60 +8,60 @@ from sage_tui.state import format as fmt
 from sage_tui.state.views import Bottleneck, RunView, SessionView
 
 YOUNG = 5.0
-"""Seconds after its start up to which a run's beginning is news."""
+"""Seconds after its start for which the beginning of a run is news."""
 
 SILENT = 10.0
 """Seconds without a record after which a source is called silent."""
 
 SETTLED = 5.0
-"""Seconds that a bottleneck stays the same before it is told."""
+"""Seconds that a bottleneck stays the same before it is reported."""
 
 BETWEEN = 30.0
-"""Seconds between two bottlenecks that are told."""
+"""Seconds between two reports of a bottleneck."""
 
 BETWEEN_RELOADS = 2.5
-"""Seconds from one reload that is told to the next: where a script is saved twice a second, the header says enough."""
+"""Seconds between two reports of a reload: for a script that is saved twice a second, the header says enough."""
 
 
 class Hints:
-    """Looks at each view, in order; times are seconds since the start of its run.
+    """Looks at each view, in order. Times are seconds since the start of its run.
 
     Args:
-        first_output: gives the Unix time of the run's first output, None if it isn't known.
+        first_output: returns the Unix time of the run's first output; None if it isn't known.
     """
 
     def __init__(self, first_output: Callable[[], float | None] = lambda: None) -> None:
         self._first_output = first_output
-        self._told_reload = -BETWEEN_RELOADS
-        self._forget(0, begun=False)
+        self._reported_reload = -BETWEEN_RELOADS
+        self._reset(0, begun=False)
 
-    def _forget(self, run: int, *, begun: bool) -> None:
-        """Begin with another run."""
+    def _reset(self, run: int, *, begun: bool) -> None:
+        """Start with another run."""
         self._run, self._begun = run, begun
         self._sources: dict[str, tuple[int, float]] = {}
         self._silent: set[str] = set()
         self._bottleneck: tuple[str, float] = ("", 0.0)
-        self._told_bottleneck: tuple[str, float] = ("", -BETWEEN)
+        self._reported_bottleneck: tuple[str, float] = ("", -BETWEEN)
 
     def look(self, view: SessionView) -> list[str]:
-        """What is new; each thing is said once."""
+        """The new hints; each is given once."""
         run = view.current
         if not view.live or view.held:
             return []
         if run.run != self._run:
-            self._forget(run.run, begun=run.elapsed > YOUNG)
+            self._reset(run.run, begun=run.elapsed > YOUNG)
         words = [self._beginning(run), *self._silence(run), self._slowest(run)]
         return [one for one in words if one]
 
     def _beginning(self, run: RunView) -> str:
-        """A reload that is done, or the first output of the first run."""
+        """The end of a reload, or the first output of the first run."""
         if self._begun or not run.pipelines:
             return ""
         if run.reason != "start":
             self._begun = True
-            if 0.0 <= run.started - self._told_reload < BETWEEN_RELOADS:
+            if 0.0 <= run.started - self._reported_reload < BETWEEN_RELOADS:
                 return ""
-            self._told_reload = run.started
+            self._reported_reload = run.started
             return f"Reloaded in {fmt.duration(max(0.0, run.pipelines[0].started - run.started))}"
         if not run.lines.get("output"):
             return ""
@@ -71,7 +71,7 @@ class Hints:
         return f"First output after {fmt.duration(after)}"
 
     def _silence(self, run: RunView) -> list[str]:
-        """Sources that have given nothing for a while."""
+        """Sources without a record for a while."""
         words = []
         for pipeline in run.pipelines:
             for operator in pipeline.operators:
@@ -90,15 +90,15 @@ class Hints:
         return words
 
     def _slowest(self, run: RunView) -> str:
-        """An operator or a service that has become the bottleneck, once it stays so."""
+        """The operator or service that has become the bottleneck and stays so."""
         name = _name(run.bottleneck)
         if name != self._bottleneck[0]:
             self._bottleneck = (name, run.elapsed)
-        told, at = self._told_bottleneck
+        told, at = self._reported_bottleneck
         settled = run.elapsed - self._bottleneck[1] >= SETTLED and run.elapsed - at >= BETWEEN
         if run.bottleneck is None or name == told or not settled:
             return ""
-        self._told_bottleneck = (name, run.elapsed)
+        self._reported_bottleneck = (name, run.elapsed)
         return f"{fmt.clean(name)} is the bottleneck now ({fmt.clean(run.bottleneck.reason)})"
 
 

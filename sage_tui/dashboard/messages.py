@@ -1,4 +1,4 @@
-"""What widgets tell the screens above them."""
+"""Messages from widgets to the screens above them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from sage_runtime.events import Trace
-from sage_tui.dashboard.log.export import Export
 from sage_tui.journal.lines import Line
 
 
@@ -34,7 +33,7 @@ class OperatorOpened(Message):
 
 @dataclass
 class ServiceOpened(Message):
-    """Enter on a service; `key` is `pipeline/name`. Or, if `slowest`, its slowest calls are asked for."""
+    """Enter on a service; `key` is `pipeline/name`. With `slowest`, its slowest calls are wanted."""
 
     key: str
     slowest: bool = False
@@ -56,19 +55,11 @@ class LineOpened(Message):
 
 @dataclass
 class StepOpened(Message):
-    """Enter on a step of a followed record."""
+    """Enter on a step of a traced record."""
 
     step: Trace
 
 
 @dataclass
-class ExportWanted(Message):
-    """Somebody wants what a pane shows in a file; `title` names the pane."""
-
-    title: str
-    export: Export
-
-
-@dataclass
 class SessionClosed(Message):
-    """The session is closed; nothing is left to wait for."""
+    """The session is closed."""

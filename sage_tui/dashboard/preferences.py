@@ -1,17 +1,21 @@
-"""What the settings file changes in the dashboard, and the theme that is remembered in a state file beside it."""
+"""The user's settings applied to the dashboard, and the theme that is remembered in a state file beside them.
+
+The settings file belongs to the user and is never written. `state.json` is the dashboard's own; a theme in the settings
+file takes precedence over it.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from sage_tui.dashboard.keymap import default_keys, keymap
-from sage_tui.settings import Problem
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+from sage_tui.settings import Problem, Settings
 from sage_tui.state import format as fmt
-
-if TYPE_CHECKING:
-    from sage_tui.settings import Settings
 
 STATE_FILE = "state.json"
 
@@ -42,26 +46,22 @@ def remember_theme(settings: Path, theme: str) -> None:
     part.replace(path)
 
 
-class Preferences:
-    """A part of the app: takes the settings over, tells what can't be used, remembers the theme."""
+class Preferences(App[None]):
+    """A part of the app: it applies the settings, reports what can't be used, and remembers the theme."""
 
     settings: Settings
-    app: Any
-    theme: Any
     _known_theme: str
 
-    def take_settings(self) -> list[Problem]:
+    def apply_settings(self) -> list[Problem]:
         """Set theme and keys; returns what in the file can't be used."""
         settings, problems = self.settings, list(self.settings.problems)
         remembered = remembered_theme(settings.path)
-        if settings.theme is None and remembered in self.app.available_themes:
-            self.theme = remembered
+        if settings.theme is None and remembered in self.available_themes:
+            self.theme = remembered or self.theme
+        elif settings.theme in self.available_themes:
+            self.theme = settings.theme or self.theme
         elif settings.theme is not None:
-            if settings.theme in self.app.available_themes:
-                self.theme = settings.theme
-            else:
-                reason = f"there is no theme {settings.theme}; {self.theme} is used"
-                problems.append(settings.problem("theme", reason))
+            problems.append(settings.problem("theme", f"there is no theme {settings.theme}; {self.theme} is used"))
         self._known_theme = self.theme
         if settings.keys:
             defaults = default_keys()
@@ -71,34 +71,70 @@ class Preferences:
                 for name in settings.keys
                 if name not in defaults
             )
-            self.app.set_keymap(keymap(wanted, defaults))
+            self.set_keymap(keymap(wanted, defaults))
         return problems
 
-    def tell_problems(self, problems: list[Problem]) -> None:
+    def report_problems(self, problems: list[Problem]) -> None:
         """Name what can't be used."""
         for problem in problems[:5]:
-            self.app.notify(
-                fmt.clean(str(problem)),
-                title="Settings",
-                severity="warning",
-                timeout=PROBLEM_SECONDS,
-                markup=False,
-            )
+            words = fmt.clean(str(problem))
+            self.notify(words, title="Settings", severity="warning", timeout=PROBLEM_SECONDS, markup=False)
 
     def theme_chosen(self, name: str) -> None:
-        """Somebody chose a theme: remember it. Writes on another thread."""
-        path = self.settings.path
+        """Somebody has chosen a theme: remember it. Writes on another thread."""
+        path, pinned = self.settings.path, self.settings.theme
         if name == self._known_theme or path is None:
             return
         self._known_theme = name
+        if pinned in self.available_themes:
+            self.notify(f"{path.name} sets the theme {pinned}: the next dashboard uses that again.", markup=False)
 
         def write() -> None:
             try:
                 remember_theme(path, name)
             except OSError as error:
                 why = fmt.clean(str(error))
-                self.app.call_from_thread(
-                    self.app.notify, f"The theme is not remembered: {why}", severity="warning", markup=False
+                self.call_from_thread(
+                    self.notify, f"The theme is not remembered: {why}", severity="warning", markup=False
                 )
 
-        self.app.run_worker(write, thread=True, group="settings", name="theme")
+        self.run_worker(write, thread=True, group="settings", name="theme")
+
+
+def named_bindings() -> Iterator[Binding]:
+    """Every binding of the dashboard that has a name."""
+    waiting: list[type] = [DOMNode]
+    seen: set[type] = set()
+    while waiting:
+        cls = waiting.pop()
+        if cls in seen:
+            continue
+        seen.add(cls)
+        waiting += cls.__subclasses__()
+        if cls.__module__.startswith("sage_tui."):
+            own = cls.__dict__.get("BINDINGS", ())
+            yield from (binding for binding in Binding.make_bindings(own) if binding.id)
+
+
+def default_keys() -> dict[str, tuple[str, ...]]:
+    """The keys of each name."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for binding in named_bindings():
+        assert binding.id is not None
+        if binding.key not in keys.get(binding.id, ()):
+            keys[binding.id] = (*keys.get(binding.id, ()), binding.key)
+    return keys
+
+
+def keymap(wanted: Mapping[str, str], defaults: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The keymap for Textual that gives the wanted names their keys and leaves all others theirs.
+
+    Textual drops a key altogether once one of the names that share it gets another, so those are named too.
+    """
+    found = {name: ",".join(key.strip() for key in keys.split(",")) for name, keys in wanted.items()}
+    freed = {key for name in found for key in defaults.get(name, ())}
+    taken = {key for keys in found.values() for key in keys.split(",")}
+    for name, keys in defaults.items():
+        if name not in found and freed.intersection(keys) and not taken.intersection(keys):
+            found[name] = ",".join(keys)
+    return found

@@ -1,4 +1,4 @@
-"""The only timer: takes the session's view a few times a second and hands it to the screen."""
+"""The dashboard's only timer: it shows the session's view a few times a second."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from sage_tui.session.protocol import SessionLike
 from sage_tui.state.views import SessionView, steady
 
 INTERVAL = 0.1
-"""Seconds between two frames at least."""
+"""The least seconds between two frames."""
 
 CALM = 0.25
-"""The same while a run goes its way and nobody touches a key."""
+"""The refresh interval while there is no input."""
 
 SLOWEST = 2.0
-"""Seconds between two frames at most, however long they take."""
+"""The most seconds between two frames, however long they take."""
 
 SHARE = 0.4
-"""The share of the time that frames may take; the rest belongs to the keys."""
+"""The share of time that frames may take; the rest is for the keys."""
 
 
 FIGURES = 0.5
-"""Seconds for which numbers stay on the screen that would change all the time."""
+"""Seconds for which figures that change all the time stay on the screen."""
 
 LIVELY = 2.0
-"""For so many seconds after a key every frame is shown, changed or not: what was asked for comes from other threads."""
+"""Seconds after a key for which every frame is shown, changed or not: other threads deliver what it asked for."""
 
 HEARTBEAT = 0.5
-"""Seconds between two frames at most while nothing changes."""
+"""The most seconds between two frames while nothing changes."""
 
 UNPAINTED = 0.5
-"""Seconds after which a frame that nobody has told to be painted is taken for that."""
+"""Seconds after which a frame counts as painted without a report of it."""
 
 
 def terminal_takes_more() -> bool:
     """Whether the terminal has taken what was drawn.
 
-    Textual writes from a thread, thirty frames behind at most: a terminal that takes less than comes would show what
-    was half a minute ago, and only then what a key did.
+    Textual writes from a thread that may be thirty frames behind: a slow terminal would show the past half minute
+    before the effect of a key.
     """
     terminal = sys.__stderr__  # where Textual draws
     return terminal is None or bool(select.select([], [terminal], [], 0)[1])
 
 
 class RefreshLoop:
-    """Runs in the dashboard's thread: snapshot, deliver, wait until it is painted, then set the timer again.
+    """Runs in the dashboard's thread: take a snapshot, deliver it, wait until it is painted, set the timer again.
 
-    So there is never more than one frame under way, and when frames take long they come less often; there is none
-    while the terminal, by `ready`, has not taken the last one. While nothing changes hardly any are shown. With an
-    `interval` of 0 the frames are left to the caller of `tick`; each shows all there is.
+    So there is never more than one frame in progress, and slow frames come less often. There is none while, by
+    `ready`, the terminal has not taken the last one, and hardly any while nothing changes. With an `interval` of 0 the
+    frames are left to the caller of `tick`; each shows everything.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class RefreshLoop:
         self._ready = ready
         self._timer: Timer | None = None
         self._began = 0.0
-        self._stirred = clock()
+        self._input_at = clock()
         self._shown: SessionView | None = None
         self._figures_at = 0.0
         self._least = interval
         self.held: SessionView | None = None
-        """What is shown instead of what is: the display stands still. None while it follows."""
+        """The view that is shown while the display is frozen; None while it follows."""
 
     def tick(self) -> None:
-        """Show the session as it is now."""
+        """Show a frame."""
         if self._interval > 0 and not self._ready():
             self._wait(self._interval, self.tick)
             return
@@ -97,7 +97,7 @@ class RefreshLoop:
         as_before = settled is not view
         if now - self._figures_at < FIGURES:
             view = settled
-        alone = now - self._stirred >= LIVELY
+        alone = now - self._input_at >= LIVELY
         if view is shown and alone and now - self._began < HEARTBEAT:
             self._wait(self._interval, self.tick)
             return
@@ -106,15 +106,15 @@ class RefreshLoop:
         self._began, self._shown = now, view
         self._least = max(self._interval, CALM) if as_before and alone else self._interval
         self._deliver(view)
-        self._wait(UNPAINTED, self._painted)  # a screen that is closed now takes with it what was to be called
+        self._wait(UNPAINTED, self._painted)  # a screen that closes now drops its callbacks
         self._app.call_after_refresh(self._painted)
 
-    def stir(self) -> None:
-        """Somebody is using the dashboard."""
-        self._stirred = self._clock()
+    def note_input(self) -> None:
+        """Note that the user has pressed a key or moved the mouse."""
+        self._input_at = self._clock()
 
     def hold(self) -> None:
-        """Have the display stand still; the run goes on."""
+        """Freeze the display; the run continues."""
         self.held = replace(self._session.snapshot(), held=True)
 
     def go_on(self) -> None:
@@ -127,17 +127,16 @@ class RefreshLoop:
         self._wait(self.delay(self._clock() - self._began), self.tick)
 
     def _wait(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Have this called then, and nothing else before."""
+        """Call this after so many seconds, in place of what was to be called."""
         if self._timer is not None:
             self._timer.stop()
         self._timer = self._app.set_timer(seconds, callback)
 
     def delay(self, cost: float) -> float:
-        """The seconds to wait after a frame that took `cost` seconds."""
+        """Seconds to wait after a frame that took `cost` seconds."""
         return min(SLOWEST, max(self._least - cost, cost * (1 - SHARE) / SHARE))
 
     def stop(self) -> None:
-        """No more frames."""
         self._interval = 0
         if self._timer is not None:
             self._timer.stop()

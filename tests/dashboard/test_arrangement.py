@@ -6,10 +6,19 @@ import itertools
 
 import pytest
 
-from sage_tui.dashboard.base.main_layout import PANES, Arrangement, PreferredSizes, arrange
+from sage_tui.dashboard.base import grid
+from sage_tui.dashboard.base.grid import Arrangement
+from sage_tui.dashboard.screens.main_screen import MAIN_PANES, PreferredSizes, main_groups, members_of
 
+PANES = tuple(pane.pane for pane in MAIN_PANES)
+USUAL = PreferredSizes()
 RECENT = ["output", "calls", "pipeline", "operators", "log", "failures"]
 SIZES = sorted({(w, h) for w in (10, 40, 71, 72, 80, 103, 104, 120, 168, 200) for h in (3, 17, 18, 22, 27, 28, 34, 48)})
+
+
+def arrange(width: int, height: int, recent: list[str], sizes: PreferredSizes = USUAL) -> Arrangement:
+    """The arrangement of the main screen."""
+    return grid.arrange(main_groups(width, height, members_of(MAIN_PANES), sizes), recent)
 
 
 def cells(arrangement: Arrangement) -> dict[tuple[int, int], str]:
@@ -65,11 +74,6 @@ def test_a_large_terminal_shows_output_beside_the_graph() -> None:
 
 def test_a_very_large_terminal_shows_calls_beside_the_log() -> None:
     assert {"calls", "log"} <= arrange(200, 48, RECENT).boxes.keys()
-
-
-def test_a_zoomed_pane_has_all_the_room() -> None:
-    arrangement = arrange(200, 48, RECENT, zoomed=True)
-    assert arrangement.boxes == {"output": (0, 0, 200, 48)}
 
 
 def test_operators_get_the_rows_they_need_and_the_graph_the_rest() -> None:

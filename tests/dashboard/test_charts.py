@@ -13,7 +13,7 @@ from support.stores import charted_session
 from sage_runtime.events import replace
 from sage_tui.dashboard.charts.chart_series import ChartSeries
 from sage_tui.dashboard.charts.charts_screen import ChartsScreen
-from sage_tui.dashboard.charts.plot import ChartPiece, Mark, Plot, Stack, columns, nice_top, stack_lines
+from sage_tui.dashboard.charts.plot import ChartPiece, Mark, Plot, PlotStack, columns, nice_top, stack_lines
 from sage_tui.dashboard.screens.operator_screen import OperatorScreen
 from sage_tui.state import format as fmt
 from sage_tui.state.views import Chart, SessionView
@@ -23,12 +23,12 @@ def plot(*points: float, begin: float = 0.0, step: float = 1.0, mean: bool = Fal
     return Plot("records/s", (ChartPiece(begin, step, points),), fmt.rate, "good", mean)
 
 
-def drawn(stack: Stack, width: int, height: int) -> list[str]:
+def drawn(stack: PlotStack, width: int, height: int) -> list[str]:
     return ["".join(text for text, _ in line) for line in stack_lines(stack, width, height)]
 
 
-def stack(*plots: Plot, end: float = 4.0, marks: tuple[Mark, ...] = ()) -> Stack:
-    return Stack(plots, marks, 0.0, end, ("00:04 ago", "now"))
+def stack(*plots: Plot, end: float = 4.0, marks: tuple[Mark, ...] = ()) -> PlotStack:
+    return PlotStack(plots, marks, 0.0, end, ("00:04 ago", "now"))
 
 
 # --- numbers to cells ------------------------------------------------------------------------------------------------

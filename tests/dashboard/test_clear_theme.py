@@ -68,7 +68,7 @@ def test_how_it_looks(snap_compare: Callable[..., bool]) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         app.theme = CLEAR.name
         await pilot.pause()
-        app.feed.tick()
+        app.refresh_loop.tick()
         await drawn(pilot)
 
     assert snap_compare(app, terminal_size=(120, 36), run_before=prepare)

@@ -14,8 +14,7 @@ from support.dashboards import open_dashboard
 from support.showing import NOON, FakeLines, hello_session, misbehaving_session
 
 from sage_runtime.events import Output, Record
-from sage_tui.dashboard.log.as_json import record_json
-from sage_tui.dashboard.log.export import RunPart, matching, suggested, text_lines, write_lines
+from sage_tui.dashboard.log.export import RunPart, matching, record_json, suggested_name, text_lines, write_lines
 from sage_tui.dashboard.log.query import parse
 from sage_tui.journal.lines import Line, LineQuery, lines_of
 
@@ -57,11 +56,11 @@ async def test_a_name_that_asks_for_json_gets_the_events(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("", "It needs a name"),
-        ("there.txt", "such a file already"),
-        ("no/such.txt", "There is no folder no"),
-        ("~us/x", "There is no folder ~us"),
-        ("x" * 300, "That can't be a file"),
+        ("", "Enter a name"),
+        ("there.txt", "The file exists"),
+        ("no/such.txt", "No such folder: no"),
+        ("~us/x", "No such folder: ~us"),
+        ("x" * 300, "Not a usable name"),
     ],
 )
 async def test_a_name_that_will_not_do_is_asked_for_again(name: str, said: str, tmp_path: Path) -> None:
@@ -169,12 +168,12 @@ def test_the_runs_are_set_apart() -> None:
 
 def test_a_name_that_is_taken_is_not_suggested() -> None:
     taken = {"a b-log-run2.txt", "a_b-log-run2.txt", "a_b-log-run2-2.txt"}
-    assert suggested("dir/a b.py", "log", 2, taken.__contains__) == "a_b-log-run2-3.txt"
+    assert suggested_name("dir/a b.py", "log", 2, taken.__contains__) == "a_b-log-run2-3.txt"
 
 
 @pytest.mark.parametrize("script", ["流" * 84 + ".py", "x" * 250 + ".py", "é" * 126 + ".py"])
 def test_the_name_for_a_script_with_a_very_long_one_is_short_enough(script: str) -> None:
-    name = suggested(script, "service-methods", 1_000, lambda name: "-99." not in name)
+    name = suggested_name(script, "service-methods", 1_000, lambda name: "-99." not in name)
     assert len(os.fsencode(name)) <= 255
     assert name.startswith(script[:50])
     assert "\ufffd" not in name
@@ -189,9 +188,9 @@ async def test_where_the_current_folder_is_gone_a_whole_path_is_asked_for(
     async with open_dashboard(hello_session()) as dashboard:
         gone.rmdir()
         await dashboard.press("3", "x")
-        assert "the current one is gone" in dashboard.text()
+        assert "the current one was removed" in dashboard.text()
         await dashboard.press("ctrl+u", *"out.txt", "enter")
-        assert "That can't be a file" in dashboard.text()
+        assert "Not a usable name" in dashboard.text()
         monkeypatch.chdir(tmp_path)
         await dashboard.press("ctrl+u", *"out.txt", "enter")
         await dashboard.app.workers.wait_for_complete()

@@ -40,8 +40,10 @@ class Frames:
         self.timers = Timers(lambda: self.now)
         app: Any = self.timers
         self.slow = False
-        self.feed = RefreshLoop(app, self.session, self._deliver, clock=lambda: self.now, ready=lambda: not self.slow)
-        self.feed.tick()
+        self.refresh_loop = RefreshLoop(
+            app, self.session, self._deliver, clock=lambda: self.now, ready=lambda: not self.slow
+        )
+        self.refresh_loop.tick()
 
     def _deliver(self, view: SessionView) -> None:
         self.delivered.append((self.now, view))
@@ -73,7 +75,7 @@ def test_while_nothing_changes_there_are_only_heartbeats() -> None:
 def test_whoever_presses_a_key_sees_every_frame_for_a_while() -> None:
     frames = Frames()
     frames.wait(LIVELY + 1)
-    frames.feed.stir()
+    frames.refresh_loop.note_input()
     assert len(frames.wait(LIVELY)) >= LIVELY / INTERVAL - 2
 
 
@@ -116,7 +118,7 @@ def test_lines_that_keep_coming_are_shown_calmly_unless_somebody_is_there() -> N
 
     frames.wait(LIVELY + 1)
     assert lines(5) <= 5 / CALM + 1
-    frames.feed.stir()
+    frames.refresh_loop.note_input()
     assert lines(LIVELY) >= LIVELY / INTERVAL - 3
 
 

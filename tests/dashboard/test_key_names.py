@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.keys import format_key
 
 from sage_tui.dashboard import app as _every_widget  # noqa: F401  (their bindings are found once they are imported)
-from sage_tui.dashboard.keymap import named_bindings
+from sage_tui.dashboard.preferences import named_bindings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

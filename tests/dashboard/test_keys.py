@@ -8,29 +8,27 @@ from support.showing import hello_session, misbehaving_session, run_view, sessio
 from textual.events import Key
 
 from sage_runtime.events import Input, Pause, Resume, Step, replace
-from sage_tui.dashboard.base.main_layout import PANES
-from sage_tui.dashboard.commands import entries
 from sage_tui.dashboard.screens.detail_screen import DetailScreen
-from sage_tui.dashboard.screens.failure_screen import FailureScreen
+from sage_tui.dashboard.screens.failures import FailureScreen
 from sage_tui.dashboard.screens.help_screen import HelpScreen
-from sage_tui.dashboard.screens.main_screen import MainScreen
+from sage_tui.dashboard.screens.main_screen import MAIN_PANES, MainScreen
 from sage_tui.dashboard.screens.operator_screen import OperatorScreen
 from sage_tui.dashboard.screens.service_screen import ServiceScreen
 
 
 def shown(dashboard: Dashboard) -> list[str]:
     """The names of the panes on the screen."""
-    return [pane.pane for pane in dashboard.main.board.shown()]
+    return [pane.pane for pane in dashboard.main.grid.shown()]
 
 
 def focused_pane(dashboard: Dashboard) -> str:
-    return next(pane.pane for pane in dashboard.main.board.panes.values() if pane.has_focus_within)
+    return next(pane.pane for pane in dashboard.main.grid.panes.values() if pane.has_focus_within)
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)])
 async def test_a_number_goes_to_its_pane(size: tuple[int, int]) -> None:
     async with open_dashboard(hello_session(), size) as dashboard:
-        for number, name in enumerate(PANES, start=1):
+        for number, name in enumerate((pane.pane for pane in MAIN_PANES), start=1):
             await dashboard.press(str(number))
             assert focused_pane(dashboard) == name
             assert name in shown(dashboard)
@@ -39,7 +37,7 @@ async def test_a_number_goes_to_its_pane(size: tuple[int, int]) -> None:
 async def test_tab_goes_round_all_panes_and_back() -> None:
     async with open_dashboard(hello_session()) as dashboard:
         seen = []
-        for _ in PANES:
+        for _ in MAIN_PANES:
             await dashboard.press("tab")
             seen.append(focused_pane(dashboard))
         assert seen == ["calls", "log", "failures", "pipeline", "operators", "output"]
@@ -104,10 +102,10 @@ async def test_when_a_run_is_over_there_is_nothing_to_pause_or_follow() -> None:
     async with open_dashboard(session) as dashboard:
         assert "p Pause" not in dashboard.text()
         assert "r Reload" in dashboard.text()
-        assert "Pause" not in {entry.title for entry in entries(dashboard.app)}
+        assert "Pause" not in {entry.title for entry in dashboard.app.palette_commands()}
         await dashboard.press("t")
-        assert "Follow another" not in dashboard.text()
-        assert "t follows" not in dashboard.text()
+        assert "Trace another" not in dashboard.text()
+        assert "t traces" not in dashboard.text()
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q"])
@@ -190,7 +188,7 @@ async def test_4_again_goes_from_the_calls_to_the_services_and_back() -> None:
 
 async def test_the_command_palette_has_the_actions() -> None:
     async with open_dashboard(hello_session()) as dashboard:
-        commands = {entry.title for entry in entries(dashboard.app)}
+        commands = {entry.title for entry in dashboard.app.palette_commands()}
         assert {"Reload", "Pause", "Go to Service calls", "Theme", "Help", "Quit", "Zoom"} <= commands
         assert "Operator UpperCaseMap" in commands
         await dashboard.press("ctrl+p", *"help")

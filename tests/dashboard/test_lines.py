@@ -154,7 +154,7 @@ async def test_a_search_goes_to_the_latest_match_and_n_to_older_ones() -> None:
         assert current is not None
         assert current.text == "line 2997"
         await dashboard.press("N")
-        assert "/99: 56 of 57" in dashboard.main.board.panes["output"].note
+        assert "/99: 56 of 57" in dashboard.main.grid.panes["output"].note
 
 
 @pytest.mark.parametrize(
@@ -231,6 +231,6 @@ async def test_long_lines_scroll_sideways_and_open_whole() -> None:
 async def test_leaving_the_end_is_told_with_the_key_and_not_with_the_next_frame() -> None:
     async with open_dashboard(quiet_session(100)) as dashboard:
         await dashboard.pilot.press("3", "up")
-        assert dashboard.main.board.panes["output"].note == "not following · G"
+        assert dashboard.main.grid.panes["output"].note == "not following · G"
         await dashboard.pilot.press("G")
-        assert dashboard.main.board.panes["output"].note == ""
+        assert dashboard.main.grid.panes["output"].note == ""

@@ -36,11 +36,11 @@ async def test_without_services_it_says_what_would_be_there() -> None:
 async def test_what_somebody_has_chosen_stays_in_front() -> None:
     session = without_services(hello_session())
     async with open_dashboard(session) as dashboard:
-        assert "calls" in [pane.pane for pane in dashboard.main.board.shown()]
+        assert "calls" in [pane.pane for pane in dashboard.main.grid.shown()]
         session.show(lines={"log": 1})
         await dashboard.frame()
-        assert "log" in [pane.pane for pane in dashboard.main.board.shown()]
+        assert "log" in [pane.pane for pane in dashboard.main.grid.shown()]
         await dashboard.press("6", "3")
         await dashboard.frame()
-        assert "failures" in [pane.pane for pane in dashboard.main.board.shown()]
-        assert dashboard.main.board.active == "output"
+        assert "failures" in [pane.pane for pane in dashboard.main.grid.shown()]
+        assert dashboard.main.grid.active == "output"

@@ -13,12 +13,10 @@ from support.showing import SIZES, SMALL, Size, run_view
 from support.stores import SOURCE, distribution, inspected_session
 
 from sage_runtime.events import Inspect, Latency, Record, replace
-from sage_tui.dashboard.charts.histogram import histogram_lines
+from sage_tui.dashboard.charts.plot import histogram_lines
 from sage_tui.dashboard.messages import OperatorOpened
-from sage_tui.dashboard.screens.operator_screen import OperatorScreen
-from sage_tui.dashboard.source_text import extent, source_of
-from sage_tui.dashboard.widgets.operator_figures import skew_of
-from sage_tui.dashboard.widgets.operator_panes import editor_command, record_lines, run_editor
+from sage_tui.dashboard.screens.operator_screen import OperatorScreen, record_lines, skew_of
+from sage_tui.dashboard.screens.source_pane import editor_command, extent, run_editor, source_of
 
 KEY = "qa/Retriever"
 
@@ -65,10 +63,10 @@ async def test_the_newest_record_of_each_side_is_on_top_and_pretty(tmp_path: Pat
 
 async def test_every_pane_has_its_number(tmp_path: Path) -> None:
     async with open_operator(tmp_path, (80, 24)) as (dashboard, screen):
-        for number, name in enumerate(screen.deck.panes, start=1):
+        for number, name in enumerate(screen.grid.panes, start=1):
             await dashboard.press(str(number))
-            assert screen.deck.active == name
-            assert screen.deck.panes[name].has_focus_within
+            assert screen.grid.active == name
+            assert screen.grid.panes[name].has_focus_within
 
 
 async def test_lines_log_and_failures_are_its_own(tmp_path: Path) -> None:
@@ -79,7 +77,7 @@ async def test_lines_log_and_failures_are_its_own(tmp_path: Path) -> None:
         await dashboard.press("6")
         assert "looked for record 8" in dashboard.text()
         await dashboard.press("8")
-        assert "Nothing has failed here" in dashboard.text()
+        assert "No failures of this operator" in dashboard.text()
 
 
 async def test_the_source_is_that_of_its_class_and_follows_a_save(tmp_path: Path) -> None:

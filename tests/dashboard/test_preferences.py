@@ -12,7 +12,7 @@ from support.showing import hello_session
 
 from sage_tui.dashboard.app import SageApp
 from sage_tui.dashboard.base.theme import DARK
-from sage_tui.dashboard.keymap import default_keys, keymap
+from sage_tui.dashboard.preferences import default_keys, keymap, remember_theme, remembered_theme
 from sage_tui.settings import parse_settings
 
 
@@ -46,25 +46,44 @@ async def test_a_theme_that_is_not_there_is_named_with_its_line(tmp_path: Path) 
         assert told(dashboard) == [f"{tmp_path}/settings.toml:2: there is no theme mauve; sage-dark is used"]
 
 
-async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
+async def choose(dashboard: Dashboard, theme: str) -> None:
+    """Choose a theme, and wait until it is remembered."""
+    dashboard.app.theme = theme
+    await dashboard.settle()
+    await dashboard.app.workers.wait_for_complete()
+    await dashboard.settle()
+
+
+async def test_a_chosen_theme_is_remembered_beside_the_settings_which_stay_as_they_are(tmp_path: Path) -> None:
     async with opened(tmp_path, "refresh = 5\n") as dashboard:
-        dashboard.app.theme = "sage-light"
-        await dashboard.settle()
-        await dashboard.app.workers.wait_for_complete()
+        await choose(dashboard, "sage-light")
+        assert told(dashboard) == []
+    assert remembered_theme(tmp_path / "settings.toml") == "sage-light"
     assert (tmp_path / "settings.toml").read_text() == "refresh = 5\n"
     async with opened(tmp_path, "refresh = 5\n") as dashboard:
         assert dashboard.app.theme == "sage-light"
-    async with opened(tmp_path, 'theme = "nord"\n') as dashboard:
+
+
+async def test_a_theme_in_the_settings_wins_over_the_remembered_one(tmp_path: Path) -> None:
+    remember_theme(tmp_path / "settings.toml", "sage-light")
+    async with opened(tmp_path, 'theme = "nord"') as dashboard:
         assert dashboard.app.theme == "nord"
+        await choose(dashboard, "sage-clear")
+        assert told(dashboard) == ["settings.toml sets the theme nord: the next dashboard uses that again."]
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"theme": 1}', '{"theme": "mauve"}', "\xff"])
+async def test_a_state_file_that_says_nothing_useful_is_ignored(text: str, tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(text, encoding="latin-1")
+    async with opened(tmp_path, "") as dashboard:
+        assert dashboard.app.theme == DARK.name
+        assert told(dashboard) == []
 
 
 async def test_a_theme_that_can_not_be_remembered_is_used_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "state.json").mkdir()
     async with opened(tmp_path, "") as dashboard:
-        (tmp_path / "state.json").mkdir()
-        dashboard.app.theme = "sage-light"
-        await dashboard.settle()
-        await dashboard.app.workers.wait_for_complete()
-        await dashboard.settle()
+        await choose(dashboard, "sage-light")
         assert any("The theme is not remembered" in message for message in told(dashboard))
         assert dashboard.app.theme == "sage-light"
 
@@ -78,9 +97,9 @@ async def test_a_key_can_be_another_one(tmp_path: Path) -> None:
         await dashboard.app.workers.wait_for_complete()
         assert "reload" in dashboard.session.done
         await dashboard.press("w")
-        assert dashboard.main.board.zoomed
+        assert dashboard.main.grid.zoomed
         await dashboard.press("f11")
-        assert not dashboard.main.board.zoomed
+        assert not dashboard.main.grid.zoomed
 
 
 async def test_what_shares_a_key_with_another_keeps_it(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from textual.pilot import Pilot
 from sage_runtime.events import Output, replace
 from sage_tui.dashboard.app import SageApp
 from sage_tui.dashboard.base.strips import spans_width
-from sage_tui.dashboard.commands import entries
-from sage_tui.dashboard.widgets.timeline import cell_of, moment_of, timeline_parts
+from sage_tui.dashboard.replay import cell_of, moment_of, timeline_parts
 
 Compare = Callable[..., bool]
 
@@ -26,7 +25,7 @@ def test_a_replay(snap_compare: Compare, size: Size) -> None:
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
-        app.feed.tick()
+        app.refresh_loop.tick()
         await drawn(pilot)
 
     assert snap_compare(app, terminal_size=(size.width, size.height), run_before=prepare)
@@ -45,7 +44,7 @@ SCREENS = {
     "a service": ("4", "enter"),
     "charts": ("c",),
     "runs": ("v",),
-    "followed records": ("t",),
+    "traced records": ("t",),
     "help": ("question_mark",),
 }
 
@@ -61,7 +60,7 @@ async def test_nothing_is_offered_that_a_recording_can_t_do(keys: tuple[str, ...
             "p Pause",
             "s Step",
             "Follow another",
-            "t follows",
+            "t traces",
             "reload: stop",
             "pause the sources",
         ):
@@ -76,12 +75,12 @@ async def test_nothing_is_offered_that_a_recording_can_t_do(keys: tuple[str, ...
 async def test_the_commands_of_a_replay_move_through_it() -> None:
     session = replay_session()
     async with open_dashboard(session) as dashboard:
-        commands = {entry.title: entry for entry in entries(dashboard.app)}
+        commands = {entry.title: entry for entry in dashboard.app.palette_commands()}
         assert not {"Reload", "Pause", "Resume", "Step"} & commands.keys()
-        assert "stop the run" not in commands["Quit"].words
+        assert "stop the run" not in commands["Quit"].help
         commands["Play"].run()
         await dashboard.frame()
-        assert "Hold" in {entry.title for entry in entries(dashboard.app)}
+        assert "Hold" in {entry.title for entry in dashboard.app.palette_commands()}
         assert session.done[-1] == "play"
 
 
@@ -150,7 +149,7 @@ async def test_time_that_was_left_out_is_told_once() -> None:
 async def test_of_an_operator_nobody_looked_at_no_record_is_kept() -> None:
     async with open_dashboard(replay_session(), (80, 24)) as dashboard:
         await dashboard.press("2", "enter", "4")
-        assert "None is kept" in dashboard.text()
+        assert "No records kept" in dashboard.text()
 
 
 async def test_the_speeds_end_at_twenty_fold() -> None:
@@ -260,7 +259,7 @@ async def test_the_display_alone_is_held_with_space_while_a_run_goes_on() -> Non
     session = hello_session()
     async with open_dashboard(session) as dashboard:
         await dashboard.press("space")
-        assert "DISPLAY HELD, running" in dashboard.text()
+        assert "DISPLAY FROZEN, running" in dashboard.text()
         session.print("unseen")
         session.show(elapsed=99.0)
         await dashboard.frame()
@@ -268,5 +267,5 @@ async def test_the_display_alone_is_held_with_space_while_a_run_goes_on() -> Non
         assert "01:39" not in dashboard.text()
         assert session.done == ["start"]
         await dashboard.press("space")
-        assert "DISPLAY HELD" not in dashboard.text()
+        assert "DISPLAY FROZEN" not in dashboard.text()
         assert "unseen" in dashboard.text()

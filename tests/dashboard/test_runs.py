@@ -12,8 +12,7 @@ from support.showing import LARGE, SIZES, FakeSession, Size, hello_session
 from support.stores import EDIT, edited_session
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.compare.run_panes import diff_lines
-from sage_tui.dashboard.compare.runs_screen import RunsScreen, compared
+from sage_tui.dashboard.compare.runs_screen import RunsScreen, compared, diff_lines
 from sage_tui.session.reload.versions import FileChange
 
 
@@ -56,7 +55,7 @@ async def test_the_selected_run_is_compared_with_the_last_that_had_records() -> 
         assert "+        scores = self.index @ self.embed(query)" in text
         await dashboard.press("end")
         await read(dashboard)
-        assert "There is no run to compare with" in dashboard.text()
+        assert "No run to compare with" in dashboard.text()
 
 
 async def test_m_marks_a_run_to_compare_with_and_takes_the_mark_away() -> None:
@@ -92,18 +91,18 @@ async def test_without_an_edit_and_in_a_recording_that_is_said() -> None:
         session.edits.clear()
         session.view = replace(session.view, live=False)
         await read(dashboard)
-        assert "A recording holds no code" in dashboard.text()
+        assert "Recordings contain no code" in dashboard.text()
 
 
 async def test_one_run_alone_is_shown_too() -> None:
     async with open_runs(hello_session()) as (dashboard, _):
-        assert "There is no run to compare with" in dashboard.text()
+        assert "No run to compare with" in dashboard.text()
 
 
 async def test_enter_goes_to_the_comparison_and_escape_back() -> None:
     async with open_runs() as (dashboard, screen):
         await dashboard.press("enter")
-        assert screen.deck.active == "comparison"
+        assert screen.grid.active == "comparison"
         await dashboard.press("v")
         assert len(dashboard.app.screen_stack) == 2
         await dashboard.press("escape")
@@ -128,7 +127,7 @@ def test_a_comparison_has_what_either_run_had() -> None:
 def test_a_diff_names_its_files() -> None:
     lines = ["".join(text for text, _ in line) for line in diff_lines((EDIT, FileChange("data.bin", "gone")))]
     assert lines[0] == " qa.py  +3 -2"
-    assert lines[-1] == " data.bin  gone  no text that is kept"
+    assert lines[-1] == " data.bin  gone  contents not kept"
     assert "  -        return sorted(scores)[:top_k]" in lines
 
 

@@ -7,7 +7,7 @@ from support.dashboards import Dashboard, open_dashboard
 from support.showing import hello_session, misbehaving_session
 from textual.events import MouseMove
 
-from sage_tui.dashboard.base.text_selection import TextSelection, cells_of
+from sage_tui.dashboard.base.text import SelectableRows, cells_of
 
 
 async def drag(dashboard: Dashboard, start: tuple[int, int], *ends: tuple[int, int]) -> None:
@@ -19,20 +19,20 @@ async def drag(dashboard: Dashboard, start: tuple[int, int], *ends: tuple[int, i
     await dashboard.frame()
 
 
-def widget(dashboard: Dashboard, pane: str) -> TextSelection:
-    main = dashboard.main.board.panes[pane].main
-    assert isinstance(main, TextSelection)
+def widget(dashboard: Dashboard, pane: str) -> SelectableRows:
+    main = dashboard.main.grid.panes[pane].main
+    assert isinstance(main, SelectableRows)
     return main
 
 
-def at(found: TextSelection, x: int, y: int) -> tuple[int, int]:
+def at(found: SelectableRows, x: int, y: int) -> tuple[int, int]:
     return found.region.x + x, found.region.y + y
 
 
 async def test_a_drag_into_another_pane_selects_only_in_the_one_it_began_in() -> None:
     async with open_dashboard(hello_session()) as dashboard:
         lines = widget(dashboard, "output")
-        left = dashboard.main.board.panes["pipeline"].region
+        left = dashboard.main.grid.panes["pipeline"].region
         await drag(dashboard, at(lines, 17, 0), (left.x + 5, left.y + 6))
         assert list(dashboard.app.screen.selections) == [lines]
         await dashboard.press("y")

@@ -12,13 +12,12 @@ from support.showing import SIZES, SMALL, FakeSession, Size
 from support.stores import calls, distribution, store_session
 
 from sage_runtime.events import ServiceCall, replace
+from sage_tui.dashboard.log.formatters import SlowLimits, slow_limits
 from sage_tui.dashboard.log.query import parse
-from sage_tui.dashboard.log.ranking import KEPT, Ranking
-from sage_tui.dashboard.log.slow_calls import Limits, limits
+from sage_tui.dashboard.log.scan import RANKED, Ranking
 from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.dashboard.screens.detail_screen import DetailScreen
-from sage_tui.dashboard.screens.service_screen import ServiceScreen
-from sage_tui.dashboard.widgets.service_methods import callers_of, method_rows
+from sage_tui.dashboard.screens.service_screen import ServiceScreen, callers_of, method_rows
 from sage_tui.state.views import ServiceView
 
 KEY = "qa/vector_store"
@@ -65,7 +64,7 @@ def call(method: str, duration: float) -> ServiceCall:
 
 
 def test_three_times_the_median_of_its_own_method_is_slow() -> None:
-    found = limits([store(store_session())])
+    found = slow_limits([store(store_session())])
     assert found.slow(call("search", 0.041))
     assert not found.slow(call("search", 0.0021))
     assert not found.slow(call("embed", 0.0081))
@@ -82,19 +81,19 @@ async def test_the_main_screen_marks_slow_calls_too() -> None:
 
 
 def test_limits_that_hardly_move_are_the_same() -> None:
-    found = Limits({("p", "s", "m"): 0.010})
-    assert found.near(Limits({("p", "s", "m"): 0.0105}))
-    assert not found.near(Limits({("p", "s", "m"): 0.012}))
-    assert not found.near(Limits({("p", "s", "other"): 0.010}))
+    found = SlowLimits({("p", "s", "m"): 0.010})
+    assert found.near(SlowLimits({("p", "s", "m"): 0.0105}))
+    assert not found.near(SlowLimits({("p", "s", "m"): 0.012}))
+    assert not found.near(SlowLimits({("p", "s", "other"): 0.010}))
 
 
 def test_nothing_is_slow_by_the_first_few_calls_or_in_a_narrow_distribution() -> None:
     service = store(store_session())
     method = service.methods[0]
     few = replace(service, methods=(replace(method, calls=5, latency=distribution((1, 5))),))
-    assert not limits([few]).slow(call("insert", 0.1))
+    assert not slow_limits([few]).slow(call("insert", 0.1))
     narrow = replace(service, methods=(replace(method, latency=distribution((1.0, 500), (1.1, 500))),))
-    assert not limits([narrow]).slow(call("insert", 0.00115))
+    assert not slow_limits([narrow]).slow(call("insert", 0.00115))
 
 
 # --- the order of calls ----------------------------------------------------------------------------------------------
@@ -130,10 +129,10 @@ def test_calls_are_grouped_by_caller_with_the_slowest_first() -> None:
 
 
 def test_only_so_many_are_kept_and_they_are_the_right_ones() -> None:
-    found = events(ranked("waited", "is:result", 4 * KEPT))
-    assert len(found) == KEPT
-    waited = sorted((one.waited for one in calls(4 * KEPT) if one.error is None), reverse=True)
-    assert [one.waited for one in found] == waited[:KEPT]
+    found = events(ranked("waited", "is:result", 4 * RANKED))
+    assert len(found) == RANKED
+    waited = sorted((one.waited for one in calls(4 * RANKED) if one.error is None), reverse=True)
+    assert [one.waited for one in found] == waited[:RANKED]
 
 
 def test_an_order_that_did_not_change_is_the_same_object() -> None:
@@ -196,7 +195,7 @@ async def test_the_cursor_stays_on_the_slowest_call_until_somebody_moves_it() ->
 
 async def test_a_failed_call_is_opened_with_its_traceback() -> None:
     async with open_service() as (dashboard, screen):
-        screen.calls.choose(parse("is:failed took:<3ms re:record.43"))
+        screen.calls.set_filter(parse("is:failed took:<3ms re:record.43"))
         await searched(dashboard, screen)
         await dashboard.press("up", "enter")
         assert 'File "qa.py", line 31, in search' in dashboard.text()

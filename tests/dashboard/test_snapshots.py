@@ -41,11 +41,11 @@ def pressing(keys: Sequence[str], theme: str | None = None) -> Callable[[Pilot[N
         if theme is not None:
             app.theme = theme
         await pilot.pause()
-        app.feed.tick()
+        app.refresh_loop.tick()
         await pilot.pause()
         for key in keys:
             await pilot.press(key)
-        app.feed.tick()
+        app.refresh_loop.tick()
         await drawn(pilot)
 
     return prepare

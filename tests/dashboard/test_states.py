@@ -41,7 +41,7 @@ async def test_before_the_script_has_submitted_it_says_what_is_starting() -> Non
 
 
 async def test_a_script_without_a_pipeline_says_so() -> None:
-    assert "has ended without submitting a pipeline" in await words(session_view(run_view(1, phase="finished")))
+    assert "finished without submitting a pipeline" in await words(session_view(run_view(1, phase="finished")))
 
 
 async def test_a_finished_run_keeps_its_totals() -> None:
@@ -70,7 +70,7 @@ async def test_a_failed_script_shows_why_and_where_to_look() -> None:
     async with open_dashboard(session) as dashboard:
         text = dashboard.text()
         assert "✗ FAILED" in text
-        assert "run 1 failed at hello.py:3: ZeroDivisionError: division by zero   (6 why, r starts again)" in text
+        assert "run 1 failed at hello.py:3: ZeroDivisionError: division by zero   (6 why, r runs it again)" in text
         await dashboard.press("6", "enter")
         assert "Traceback (most recent call last):" in dashboard.text()
 
@@ -88,7 +88,7 @@ async def test_the_way_on_is_not_cut_off_by_a_long_message(width: int) -> None:
     async with open_dashboard(failed_with("no such module, " * 20), (width, 24)) as dashboard:
         banner = dashboard.text().splitlines()[1]
         assert "✗ run 1 failed at a.py:3" in banner
-        assert "(6 why, r starts again)" in banner
+        assert "(6 why, r runs it again)" in banner
 
 
 async def test_where_there_is_no_graph_the_whole_message_is_told() -> None:
@@ -96,13 +96,13 @@ async def test_where_there_is_no_graph_the_whole_message_is_told() -> None:
     async with open_dashboard(failed_with(message)) as dashboard:
         pane = " ".join(line.split("││")[0] for line in dashboard.text().splitlines()[3:20])
         told = " ".join(pane.replace("│", " ").split())
-    assert told.endswith(f"a.py:3 ImportError: {message} 6 shows the traceback, r starts again")
+    assert told.endswith(f"a.py:3 ImportError: {message} 6 shows the traceback, r runs it again")
 
 
 async def test_a_killed_worker_names_the_signal_and_the_way_on() -> None:
     text = await words(session_view(run_view(1, phase="failed", signal="SIGKILL")))
     assert "worker killed by SIGKILL" in text
-    assert "r starts again" in text
+    assert "r runs it again" in text
 
 
 async def test_a_failed_reload_keeps_the_last_runs_data_on_the_screen() -> None:

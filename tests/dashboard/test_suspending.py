@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sage_tui.dashboard.terminal.signals import Signals
-from sage_tui.dashboard.terminal.suspend import Suspending
+from sage_tui.dashboard.terminal.signals import JobControl, SignalHandlers
 
 STOP, GO_ON = signal.SIGTSTP, signal.SIGCONT
 
@@ -62,12 +61,12 @@ def handlers() -> Iterator[None]:
         signal.signal(signum, handler)
 
 
-def what_is_done(desk: Desk, *signums: int, act: Callable[[Signals], None] = lambda _: None) -> list[str]:
+def what_is_done(desk: Desk, *signums: int, act: Callable[[SignalHandlers], None] = lambda _: None) -> list[str]:
     """What is done when these signals come, without the run's being told; each thing once it is at an end."""
 
-    async def hear() -> None:
-        signals = Signals(asyncio.get_running_loop())
-        suspending = Suspending(desk, signals, desk.stop)
+    async def handled() -> None:
+        signals = SignalHandlers(asyncio.get_running_loop())
+        suspending = JobControl(desk, signals, desk.stop)
         suspending.after_stop = lambda: desk.done.append("on")
         act(signals)
         try:
@@ -77,7 +76,7 @@ def what_is_done(desk: Desk, *signums: int, act: Callable[[Signals], None] = lam
         finally:
             signals.close()
 
-    asyncio.run(hear())
+    asyncio.run(handled())
     at_an_end = [what for what in desk.done if not what.endswith(":")]
     in_turn = [step for what in at_an_end for step in ([what] if what == "on" else [f"{what}:", what])]
     assert desk.done == in_turn, "one thing began in the middle of another"
@@ -128,7 +127,7 @@ def test_with_an_editor_in_its_terminal_it_stops_at_once_and_takes_nothing() -> 
 def test_other_signals_that_come_meanwhile_are_told_afterwards() -> None:
     desk = Desk(meanwhile={"give back": [[signal.SIGUSR1]], "stop": [[GO_ON]]})
 
-    def hear(signals: Signals) -> None:
-        signals.hear(signal.SIGUSR1, lambda: desk.done.append("on"))
+    def handled(signals: SignalHandlers) -> None:
+        signals.add(signal.SIGUSR1, lambda: desk.done.append("on"))
 
-    assert what_is_done(desk, STOP, act=hear) == ["give back", "stop", "take", "on", "on"]
+    assert what_is_done(desk, STOP, act=handled) == ["give back", "stop", "take", "on", "on"]

@@ -12,18 +12,15 @@ from textual.pilot import Pilot
 
 from sage_runtime.events import EdgeInfo, Follow, ServiceCall, Step, Trace, replace
 from sage_tui.dashboard.app import SageApp
-from sage_tui.dashboard.trace.trace_keys import sources_of
-from sage_tui.dashboard.trace.trace_panes import difference
-from sage_tui.dashboard.trace.trace_screen import TraceScreen
-from sage_tui.dashboard.trace.traced_records import TracedRecords, calls_of
-from sage_tui.dashboard.widgets.keys import KeyBar
+from sage_tui.dashboard.trace.trace_screen import TracedRecords, TraceScreen, calls_of, difference, sources_of
+from sage_tui.dashboard.widgets.bars import KeyBar
 from sage_tui.journal.lines import Line, lines_of
 
 Compare = Callable[..., bool]
 
 
 def steps(number: int, value: str, sink: bool = True) -> list[Trace]:
-    """The way of one record through the tutorial's pipeline."""
+    """The path of one record through the tutorial's pipeline."""
     t = NOON + number
     upper = value.upper()
     way = [
@@ -52,7 +49,7 @@ def steps(number: int, value: str, sink: bool = True) -> list[Trace]:
     return way if sink else way[:2]
 
 
-def followed(session: FakeSession, *ways: list[Trace]) -> None:
+def traced(session: FakeSession, *ways: list[Trace]) -> None:
     for way in ways:
         session.lines("trace").add(*way)
 
@@ -60,15 +57,15 @@ def followed(session: FakeSession, *ways: list[Trace]) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_way_of_a_record(snap_compare: Compare, size: Size) -> None:
     session = hello_session()
-    followed(session, steps(1, "hello, world! #1"), steps(2, "hello, world! #2"))
+    traced(session, steps(1, "hello, world! #1"), steps(2, "hello, world! #2"))
     app = SageApp(session, interval=0)
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
-        app.feed.tick()
+        app.refresh_loop.tick()
         await pilot.press("t")
         await pilot.pause()
-        app.feed.tick()
+        app.refresh_loop.tick()
         await drawn(pilot)
 
     assert snap_compare(app, terminal_size=(size.width, size.height), run_before=prepare)
@@ -79,28 +76,28 @@ async def test_t_on_a_source_follows_its_next_record() -> None:
     async with open_dashboard(session) as dashboard:
         await dashboard.press("2", "t")
         assert session.done[-1] == Follow("hello/HelloBatch", 1)
-        assert "No record has been followed yet" in dashboard.text()
-        followed(session, steps(1, "hello"))
+        assert "No traced records yet" in dashboard.text()
+        traced(session, steps(1, "hello"))
         await dashboard.frame()
         text = dashboard.text()
-        assert "The way of #1 from HelloBatch" in text
+        assert "Path of #1 from HelloBatch" in text
         assert "'hello' → 'HELLO'" in text
         assert "'HELLO'  ✓" in text
 
 
 async def test_t_at_a_sink_follows_its_sources_and_shows_what_has_reached_it() -> None:
     session = hello_session()
-    followed(session, steps(1, "reached"), steps(2, "still on its way", sink=False))
+    traced(session, steps(1, "reached"), steps(2, "still on its way", sink=False))
     async with open_dashboard(session) as dashboard:
         await dashboard.press("2", "end", "t")
         assert session.done[-1] == Follow("hello/HelloBatch", 1)
         text = dashboard.text()
-        assert "Followed through PrintSink" in text
+        assert "Traced through PrintSink" in text
         assert "reached" in text
         assert "still on its way" not in text
-        followed(session, steps(3, "the latest"))
+        traced(session, steps(3, "the latest"))
         await dashboard.frame()
-        assert "The way of #3" in dashboard.text()
+        assert "Path of #3" in dashboard.text()
 
 
 async def test_a_step_that_raised_shows_what_and_failed_calls_are_counted() -> None:
@@ -109,7 +106,7 @@ async def test_a_step_that_raised_shows_what_and_failed_calls_are_counted() -> N
     session.call(1)
     session.call(2, error="KeyError: 'greeting'")
     source, step, _ = steps(1, "hello")
-    followed(session, [source, replace(step, after=(), error="ValueError: too polite\nby far")])
+    traced(session, [source, replace(step, after=(), error="ValueError: too polite\nby far")])
     async with open_dashboard(session) as dashboard:
         await dashboard.press("t")
         (row,) = [row for row in dashboard.text().splitlines() if "✗ raised" in row]
@@ -144,22 +141,22 @@ def test_the_calls_of_an_old_step_are_found_among_a_million() -> None:
 
 async def test_the_latest_record_is_shown_until_somebody_chooses_another() -> None:
     session = hello_session()
-    followed(session, steps(1, "one"), steps(2, "two"))
+    traced(session, steps(1, "one"), steps(2, "two"))
     async with open_dashboard(session) as dashboard:
         await dashboard.press("t")
-        assert "The way of #2" in dashboard.text()
+        assert "Path of #2" in dashboard.text()
         await dashboard.press("left")
-        assert "The way of #1" in dashboard.text()
-        followed(session, steps(3, "three"))
+        assert "Path of #1" in dashboard.text()
+        traced(session, steps(3, "three"))
         await dashboard.frame()
-        assert "The way of #1" in dashboard.text()
+        assert "Path of #1" in dashboard.text()
         await dashboard.press("right", "right")
-        assert "The way of #3" in dashboard.text()
+        assert "Path of #3" in dashboard.text()
 
 
 async def test_enter_on_a_step_shows_its_values_whole_and_its_service_calls() -> None:
     session = hello_session()
-    followed(session, steps(1, "hello"))
+    traced(session, steps(1, "hello"))
     async with open_dashboard(session) as dashboard:
         await dashboard.press("t", "down", "enter")
         text = dashboard.text()
@@ -188,7 +185,7 @@ async def test_a_step_is_followed_and_its_way_is_shown() -> None:
         assert "PAUSED, 12 in flight" in dashboard.text()
         await dashboard.press("s")
         assert session.done[-2:] == [Follow("hello/HelloBatch", 1), Step("hello/HelloBatch")]
-        followed(session, steps(1, "stepped"))
+        traced(session, steps(1, "stepped"))
         await dashboard.press("s")
         assert "'stepped' → 'STEPPED'" in dashboard.text()
         assert len(dashboard.app.screen_stack) == 2
@@ -196,7 +193,7 @@ async def test_a_step_is_followed_and_its_way_is_shown() -> None:
 
 async def test_the_records_of_another_run_are_others() -> None:
     session = hello_session()
-    followed(session, steps(1, "old"))
+    traced(session, steps(1, "old"))
     async with open_dashboard(session) as dashboard:
         await dashboard.press("t")
         assert "'old'" in dashboard.text()

@@ -25,7 +25,7 @@ from sage_runtime.events import (
     RunStateChanged,
 )
 from sage_tui.dashboard import app as _every_widget  # noqa: F401  (their bindings are found once they are imported)
-from sage_tui.dashboard.keymap import named_bindings
+from sage_tui.dashboard.preferences import named_bindings
 
 SIZE = (120, 40)
 
@@ -167,8 +167,8 @@ FAILURES = [
 ]
 
 APP = [
-    press("display.hold", "space", shows("DISPLAY HELD")),
-    press("display.follow", "space", hides("DISPLAY HELD")),
+    press("display.hold", "space", shows("DISPLAY FROZEN")),
+    press("display.follow", "space", hides("DISPLAY FROZEN")),
     *(
         step
         for key in ("escape", "q", "?", "enter")
@@ -177,8 +177,8 @@ APP = [
             press("help.close", key, hides("stop and quit")),
         )
     ),
-    press("commands", "ctrl+p", shows("hold the sources back")),
-    do("escape", lambda terminal: terminal.press("escape"), hides("hold the sources back")),
+    press("commands", "ctrl+p", shows("pause the sources")),
+    do("escape", lambda terminal: terminal.press("escape"), hides("pause the sources")),
 ]
 
 # --- the screens over it ----------------------------------------------------------------------------------------------
@@ -241,9 +241,9 @@ TEXT = [
 
 
 def traces(orders: Callable[[int], Step]) -> list[Step]:
-    """Followed records, pause and step."""
+    """Traced records, pause and step."""
     return [
-        press("trace.follow", "t", shows("No followed record")),
+        press("trace.follow", "t", shows("No traced record")),
         press("run.pause", "p", shows("PAUSED")),
         orders(63),
         press("run.resume", "p", shows("RUNNING", "'order 63'")),
@@ -252,7 +252,7 @@ def traces(orders: Callable[[int], Step]) -> list[Step]:
         press("trace.later", "right", sets_off("^#2 .*'order 64'")),
         press("deck.back", "escape", shows("1 Pipeline")),
         press("pane.calls", "4", hides("enter Open")),
-        press("trace.follow", "T", shows("1 Followed", "'order 64'")),
+        press("trace.follow", "T", shows("1 Traced", "'order 64'")),
         press("run.pause", "p", shows("PAUSED")),
         orders(65),
         press("run.step", "s", shows("'order 65'")),
@@ -274,7 +274,7 @@ def following(key: str, order: Step) -> Callable[[Terminal], None]:
 
 
 PAST = [
-    press("charts", "c", shows("2 Charts of", "1 minute")),
+    press("charts", "c", shows("2 Series", "1 minute")),
     press("charts.span", "w", shows("5 minutes")),
     press("deck.back", "escape", shows("1 Pipeline")),
     press("runs", "v", sets_off("^▌ +2 +v") & matches("◆ 1")),

@@ -35,7 +35,7 @@ class Dashboard:
 
     async def frame(self) -> None:
         """One tick of the feed, painted."""
-        self.app.feed.tick()
+        self.app.refresh_loop.tick()
         await self.settle()
 
     async def settle(self) -> None:
@@ -63,7 +63,7 @@ class Dashboard:
 
     def lines(self, pane: str) -> LineList:
         """The list of lines of a pane."""
-        return self.main.board.panes[pane].query_one(LineList)
+        return self.main.grid.panes[pane].query_one(LineList)
 
     def visible(self, pane: str) -> list[str]:
         """The rows of a line pane that are on the screen, as they are drawn."""

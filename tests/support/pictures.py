@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from sage_tui.dashboard.app import SageApp
 from sage_tui.dashboard.log.line_list import LineList
-from sage_tui.dashboard.widgets.service_call_pane import ServiceCallsPane
+from sage_tui.dashboard.screens.service_screen import ServiceCallsPane
 
 
 def taken(
@@ -27,7 +27,7 @@ def taken(
         app = pilot.app
         assert isinstance(app, SageApp)
         await pilot.pause()
-        app.feed.tick()
+        app.refresh_loop.tick()
         if opening is not None:
             app.post_message(opening)
         await pilot.pause()
@@ -37,7 +37,7 @@ def taken(
         while not searched(app):
             await pilot.pause()
         await app.workers.wait_for_complete()
-        app.feed.tick()
+        app.refresh_loop.tick()
         await drawn(pilot)
 
     app = SageApp(session, interval=0)

@@ -113,7 +113,7 @@ class FakeSession:
         return self.edits.get((run, before))
 
     def run_lines(self, run: int, channel: str) -> FakeLines | None:
-        return self.channels.get((run, channel))
+        return self.lines(channel) if run == self.view.shown.run else self.channels.get((run, channel))
 
     def send(self, command: Command) -> None:
         self.done.append(command)

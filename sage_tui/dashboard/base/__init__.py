@@ -1,1 +1,1 @@
-"""What the widgets are made of: strips, tables, panes, layout, theme."""
+"""What widgets and screens are made of: strips, tables, texts, panes, grid, theme."""

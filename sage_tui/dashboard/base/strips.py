@@ -1,4 +1,4 @@
-"""Drawing lines of cells: looks, spans of text, and the base of the widgets that draw themselves line by line."""
+"""Drawing lines of cells: looks, spans of text, and the widgets that draw themselves line by line."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ LOOKS: Mapping[str, tuple[str, str, str]] = {
 }
 """Names of text looks: colour, background (both as `$look-…` of the theme) and text style. `""` is plain text.
 
-They are no component classes: Textual applies its style sheet to each of these for every widget whenever the focus
+They are not component classes: Textual applies its style sheet to each of those, for every widget, whenever the focus
 moves, which took most of the time that a key took.
 """
 
 ROWS: Mapping[str, str] = {"cursor": "cursor", "cursor-blurred": "cursor-blurred"}
-"""Looks of a whole row: a background that lies under its spans."""
+"""Looks of a whole row: the background below its spans."""
 
 
 class Span(NamedTuple):
@@ -57,7 +57,7 @@ def span(text: str, width: int, look: str = "", align: str = "left") -> Span:
 
 
 def wrapped(text: str, width: int, most: int) -> list[str]:
-    """A text in lines of at most `width` cells, broken between words where that is possible; `most` lines at most."""
+    """Break a text into at most `most` lines of `width` cells, between words where possible."""
     lines = [""]
     for word in text.split():
         for piece in chop_cells(word, max(1, width)):
@@ -69,6 +69,17 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
     if len(lines) > most:
         lines = [*lines[: most - 1], fmt.cut(f"{lines[most - 1]} {lines[most]}", width)]
     return lines
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """The spans with neighbours of the same look merged into one."""
+    result: list[Span] = []
+    for text, look in spans:
+        if result and result[-1].look == look:
+            result[-1] = Span(result[-1].text + text, look)
+        else:
+            result.append(Span(text, look))
+    return result
 
 
 def spans_width(spans: Spans) -> int:
@@ -117,36 +128,33 @@ def _drop_cells(text: str, cells: int) -> str:
     return rest if not short or not rest else " " * (cell_len(rest[0]) - short) + rest[1:]
 
 
-class Frame(Widget):
-    """A container that hands out the strips of its frame again until it is drawn anew.
+class CachedFrame(Widget):
+    """A container that returns the same strips of its frame until it is refreshed.
 
-    The compositor asks all containers around a changed line for all of their lines.
+    The compositor asks every container around a changed line for all of its lines.
     """
 
     _frame: tuple[Region, list[Strip]] | None = None
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Have the frame drawn anew."""
         self._frame = None
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def notify_style_update(self) -> None:
-        """The theme or a class changed."""
         self._frame = None
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines of a region of the widget."""
         if self._frame is None or self._frame[0] != crop:
             self._frame = crop, super().render_lines(crop)
         return self._frame[1]
 
 
-class StripLooks(Widget):
-    """What every widget that draws lines out of spans has in common. It has no border and no padding.
+class LineWidget(Widget):
+    """A widget that draws itself line by line, out of spans. It has no border and no padding.
 
-    It keeps the strips that are on the screen and gives the same ones again, for a strip remembers how it was cut and
-    turned into escape sequences. Textual's own cache makes new ones of them: that was half of the time of a frame.
+    It keeps the strips that are on the screen and returns the same objects again, since a strip caches its crops and
+    its escape sequences. Textual's own cache makes new strips, which took half of the time of a frame.
     """
 
     def __init__(self, *, widget_id: str | None = None) -> None:
@@ -156,15 +164,12 @@ class StripLooks(Widget):
         self._kept_size = Size(0, 0)
 
     def notify_style_update(self) -> None:
-        """The theme or a class changed: resolve the looks anew."""
         self._styles_by_look.clear()
         self._kept.clear()
         super().notify_style_update()
 
-    # --- lines that are kept -----------------------------------------------------------------------------------------
-
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Have these regions (everything, by default) drawn anew."""
+        """Redraw these regions; by default, everything."""
         if repaint:
             self._forget(regions)
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
@@ -177,7 +182,7 @@ class StripLooks(Widget):
                 self._kept.pop(y, None)
 
     def redraw(self) -> None:
-        """Draw anew the lines that look different now, and no others."""
+        """Redraw only the lines that look different now."""
         if self._kept_size != self.size:
             self.refresh()
             return
@@ -191,7 +196,6 @@ class StripLooks(Widget):
         return self.render_line(y).adjust_cell_length(self.size.width, self.look(""))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines of a region of the widget."""
         if self._kept_size != self.size:
             self._kept.clear()
             self._kept_size = self.size
@@ -210,8 +214,6 @@ class StripLooks(Widget):
         if crop.column_span != (0, self.size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
-
-    # --- looks -------------------------------------------------------------------------------------------------------
 
     def look(self, name: str, row: str = "") -> Style:
         """The Rich style of a look, on the row's background."""
@@ -239,7 +241,6 @@ class StripLooks(Widget):
         return Strip(segments).adjust_cell_length(width, self.look("", row))
 
     def blank(self, width: int) -> Strip:
-        """An empty line."""
         return Strip.blank(width, self.look(""))
 
     def centred(self, text: str, width: int, look: str = "muted") -> Strip:
@@ -247,12 +248,8 @@ class StripLooks(Widget):
         return self.strip([span(text, width, look, "center")], width)
 
 
-class StripWidget(StripLooks, ScrollView):
-    """A scrolling widget that draws itself line by line."""
-
-
-class PaintedRow(StripLooks, can_focus=False):
-    """A widget of a line or two that draws itself and takes no keys."""
+class ScrollingLines(LineWidget, ScrollView):
+    """A line widget that scrolls."""
 
 
 def _colour(variables: Mapping[str, str], name: str) -> Color | None:

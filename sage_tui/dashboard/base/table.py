@@ -1,4 +1,4 @@
-"""A table that draws itself: fixed columns, numbers to the right, a cursor that stays on its row by key."""
+"""A table that draws itself: fixed columns, numbers aligned right, a cursor."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from textual.message import Message
 from textual.strip import Strip
 
 from sage_tui.dashboard.base.strips import Span, span
-from sage_tui.dashboard.base.text_selection import TextSelection
+from sage_tui.dashboard.base.text import SelectableRows
 
 Row = TypeVar("Row")
 
 GAP, WIDE_GAP = 1, 2
-"""Cells between two columns: at least, and where there is room."""
+"""Cells between two columns where there is little room, and where there is enough."""
 
 WIDEST = 400
-"""Cells of a table that is written to a file."""
+"""Cells of a table row in an exported file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """One column. `cell` gives its spans for a row and a width; what is wider is cut.
+    """One column. `cell` returns the spans of a row for a width; what is wider is cut.
 
-    `rank` decides which columns go first where there is no room (the highest); a column with `grow` takes what is left,
-    up to `most` cells.
+    Where there is no room, the columns with the highest `rank` are left out first. Columns with `grow` share the room
+    that is left, up to `most` cells each.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Column(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Heading:
     """A row that is only a heading for those below it."""
 
     key: str
@@ -50,8 +50,11 @@ class Group:
     note: str = ""
 
 
-class Table(TextSelection, Generic[Row], can_focus=True):
-    """Rows of one kind under a header that stays. Rows are `(key, row)`; a `Group` in place of a row is a heading."""
+class Table(SelectableRows, Generic[Row], can_focus=True):
+    """Rows of one kind below a fixed header. Rows are `(key, row)`; a `Heading` may take the place of a row.
+
+    The cursor stays on its row by key while rows come and go.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
@@ -65,7 +68,7 @@ class Table(TextSelection, Generic[Row], can_focus=True):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another row."""
+        """The cursor has moved to another row."""
 
         key: str
 
@@ -81,27 +84,24 @@ class Table(TextSelection, Generic[Row], can_focus=True):
         self.empty = empty
         self.cursor: str | None = None
         self._preferred: str | None = None
-        self._rows: tuple[tuple[str, Row | Group], ...] = ()
+        self._rows: tuple[tuple[str, Row | Heading], ...] = ()
         self._by_key: dict[str, int] = {}
         self._widths: tuple[int, ...] = ()
         self._gap = GAP
 
     def set_columns(self, columns: Sequence[Column[Row]]) -> None:
-        """Show these columns from now on."""
         self.columns = tuple(columns)
         self._widths = ()
         self.refresh()
 
-    # --- rows ----------------------------------------------------------------------------------------------------
-
-    def say(self, empty: str) -> None:
-        """What is said while there are no rows."""
+    def set_empty(self, empty: str) -> None:
+        """Set the text shown while there are no rows."""
         if empty != self.empty:
             self.empty = empty
             self.refresh()
 
-    def show_rows(self, rows: Sequence[tuple[str, Row | Group]]) -> None:
-        """Show these rows; the cursor stays on its key, returns to it when it is there again, or goes to the first."""
+    def show_rows(self, rows: Sequence[tuple[str, Row | Heading]]) -> None:
+        """Show these rows. The cursor stays on its key, returns to it once it is back, or goes to the first row."""
         old, self._rows = self._rows, tuple(rows)
         same = len(old) == len(self._rows) and all(
             a[0] == b[0] and a[1] is b[1] for a, b in zip(old, self._rows, strict=True)
@@ -114,28 +114,28 @@ class Table(TextSelection, Generic[Row], can_focus=True):
         if self._preferred in self._by_key:
             self.cursor = self._preferred
         elif self.cursor not in self._by_key:
-            self.cursor = next((key for key, row in self._rows if not isinstance(row, Group)), None)
+            self.cursor = next((key for key, row in self._rows if not isinstance(row, Heading)), None)
         self.redraw()
 
     @property
     def row_count(self) -> int:
-        """Rows, headings included."""
+        """How many rows there are, including headings."""
         return len(self._rows)
 
     def select(self, key: str) -> None:
-        """Put the cursor on a row, if it is there, without telling anybody."""
+        """Put the cursor on a row, if it is there, without a message."""
         if key in self._by_key and key != self.cursor:
             self.cursor = self._preferred = key
-            self._show_cursor()
+            self._scroll_to_cursor()
             self.redraw()
 
     def current(self) -> Row | None:
         """The row under the cursor."""
         index = self._by_key.get(self.cursor or "", -1)
         row = self._rows[index][1] if index >= 0 else None
-        return None if isinstance(row, Group) else row
+        return None if isinstance(row, Heading) else row
 
-    def _show_cursor(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         index = self._by_key.get(self.cursor or "", 0)
         top, height = round(self.scroll_y), max(1, self.size.height - 1)
         if index < top:
@@ -143,11 +143,9 @@ class Table(TextSelection, Generic[Row], can_focus=True):
         elif index >= top + height:
             self.scroll_to(y=index - height + 1, animate=False, force=True)
 
-    # --- keys and mouse ------------------------------------------------------------------------------------------
-
     def action_move(self, by: int) -> None:
-        """Move the cursor over the rows, headings left out."""
-        places = [i for i, (_, row) in enumerate(self._rows) if not isinstance(row, Group)]
+        """Move the cursor over the rows, skipping headings."""
+        places = [i for i, (_, row) in enumerate(self._rows) if not isinstance(row, Heading)]
         if not places:
             return
         here = self._by_key.get(self.cursor or "", places[0])
@@ -158,12 +156,11 @@ class Table(TextSelection, Generic[Row], can_focus=True):
         key = self._rows[index][0]
         if key != self.cursor:
             self.cursor = self._preferred = key
-            self._show_cursor()
+            self._scroll_to_cursor()
             self.redraw()
             self.post_message(self.Moved(key))
 
     def action_open(self) -> None:
-        """Open the row under the cursor."""
         if self.cursor is not None and self.cursor in self._by_key:
             self.post_message(self.Opened(self.cursor))
 
@@ -172,20 +169,18 @@ class Table(TextSelection, Generic[Row], can_focus=True):
         index = y - 1 + round(self.scroll_y)
         if self.was_dragged:
             return
-        if y >= 1 and 0 <= index < len(self._rows) and not isinstance(self._rows[index][1], Group):
+        if y >= 1 and 0 <= index < len(self._rows) and not isinstance(self._rows[index][1], Heading):
             self._go(index)
             if event.chain == 2:
                 self.action_open()
 
-    # --- drawing -------------------------------------------------------------------------------------------------
-
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._rows) + 1)
         self._widths = ()
-        self._show_cursor()
+        self._scroll_to_cursor()
 
     def _column_widths(self, width: int) -> tuple[int, ...]:
-        """The width of each column, 0 for those that have no room."""
+        """The width of each column; 0 for those without room."""
         shown = list(range(len(self.columns)))
 
         def needed() -> int:
@@ -221,7 +216,7 @@ class Table(TextSelection, Generic[Row], can_focus=True):
 
     def _row_strip(self, index: int, width: int) -> Strip:
         key, row = self._rows[index]
-        if isinstance(row, Group):
+        if isinstance(row, Heading):
             note = span(" " + row.note + " ", len(row.note) + 2, "muted") if row.note else Span("")
             return self.strip([Span(" " + row.title, "strong"), note], width)
         background = ("cursor" if self.has_focus else "cursor-blurred") if key == self.cursor else ""
@@ -230,7 +225,7 @@ class Table(TextSelection, Generic[Row], can_focus=True):
     def selectable_rows(self) -> int:
         return len(self._rows)
 
-    def whole(self) -> Iterable[str]:
+    def all_rows(self) -> Iterable[str]:
         """Header and rows with all columns, however wide."""
         kept = self._widths, self._gap
         self._widths = self._column_widths(WIDEST)

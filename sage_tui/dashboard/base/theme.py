@@ -1,124 +1,112 @@
-"""Our themes, and the colours that our widgets need beyond those of a Textual theme.
+"""The dashboard's themes, and the colours that its widgets need beyond those of a Textual theme.
 
-Widgets name *looks* (`paint.LOOKS`); each look takes its colour from a variable `$look-…` that every theme, Textual's
-own included, has through `look_variables`. Nothing is told by colour alone: a glyph, a word or a number says it too.
+Widgets name *looks* (`strips.LOOKS`). Each look takes its colour from a variable `$look-…`, which every theme gets
+through `look_variables`. Nothing is shown by colour alone: there is a glyph, a word or a number too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from textual.color import Color
 from textual.theme import Theme
 
-DARK = Theme(
-    name="sage-dark",
-    primary="#7fb899",
-    secondary="#7aa9c9",
-    accent="#d9b36c",
-    warning="#dfae62",
-    error="#e8837a",
-    success="#8cc79b",
-    foreground="#d3dad7",
-    background="#12171a",
-    surface="#171d20",
-    panel="#1e2629",
-    dark=True,
-    variables={
-        "border": "#7fb899",
-        "border-blurred": "#37444a",
-        "block-cursor-background": "#2b3a3b",
-        "block-cursor-foreground": "#eef3f0",
+
+class _Greys(NamedTuple):
+    """The colours of a theme's edges, cursor and scroll bars, and of its quiet text."""
+
+    edge: str
+    edge_hover: str
+    cursor: str
+    cursor_text: str
+    cursor_blurred: str
+    muted: str
+    faint: str
+
+
+def _theme(theme: Theme, greys: _Greys, sources: Sequence[str] = ()) -> Theme:
+    """The theme with its variables; `sources` are the colours that distinguish sources of lines."""
+    background, foreground, primary = theme.background or "", theme.foreground or "", theme.primary
+    variables = {
+        "border": primary,
+        "border-blurred": greys.edge,
+        "block-cursor-background": greys.cursor,
+        "block-cursor-foreground": greys.cursor_text,
         "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#1e2629",
-        "block-cursor-blurred-foreground": "#d3dad7",
-        "scrollbar": "#37444a",
-        "scrollbar-hover": "#4a5b62",
-        "scrollbar-active": "#7fb899",
-        "scrollbar-background": "#12171a",
-        "scrollbar-background-hover": "#12171a",
-        "scrollbar-background-active": "#12171a",
-        "look-muted": "#8d9b98",
-        "look-faint": "#4d5c61",
-    },
+        "block-cursor-blurred-background": greys.cursor_blurred,
+        "block-cursor-blurred-foreground": foreground,
+        "scrollbar": greys.edge,
+        "scrollbar-hover": greys.edge_hover,
+        "scrollbar-active": primary,
+        **{f"scrollbar-background{state}": background for state in ("", "-hover", "-active")},
+        "look-muted": greys.muted,
+        "look-faint": greys.faint,
+        **{f"look-source-{i}": colour for i, colour in enumerate(sources)},
+    }
+    return replace(theme, variables=variables)
+
+
+DARK = _theme(
+    Theme(
+        name="sage-dark",
+        primary="#7fb899",
+        secondary="#7aa9c9",
+        accent="#d9b36c",
+        warning="#dfae62",
+        error="#e8837a",
+        success="#8cc79b",
+        foreground="#d3dad7",
+        background="#12171a",
+        surface="#171d20",
+        panel="#1e2629",
+    ),
+    _Greys("#37444a", "#4a5b62", "#2b3a3b", "#eef3f0", "#1e2629", "#8d9b98", "#4d5c61"),
 )
 """Calm and dark, for long hours beside an editor."""
 
-LIGHT = Theme(
-    name="sage-light",
-    primary="#2f7550",
-    secondary="#2c6a94",
-    accent="#8a5a00",
-    warning="#8f5b00",
-    error="#b3322b",
-    success="#2b7a44",
-    foreground="#1f2a27",
-    background="#fafbf8",
-    surface="#f3f5f1",
-    panel="#e8ece6",
-    dark=False,
-    variables={
-        "border": "#2f7550",
-        "border-blurred": "#c3ccc6",
-        "block-cursor-background": "#dbe7de",
-        "block-cursor-foreground": "#12211a",
-        "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#eef1ec",
-        "block-cursor-blurred-foreground": "#1f2a27",
-        "scrollbar": "#c3ccc6",
-        "scrollbar-hover": "#a5b2aa",
-        "scrollbar-active": "#2f7550",
-        "scrollbar-background": "#fafbf8",
-        "scrollbar-background-hover": "#fafbf8",
-        "scrollbar-background-active": "#fafbf8",
-        "look-muted": "#56645e",
-        "look-faint": "#a9b4ae",
-    },
+LIGHT = _theme(
+    Theme(
+        name="sage-light",
+        dark=False,
+        primary="#2f7550",
+        secondary="#2c6a94",
+        accent="#8a5a00",
+        warning="#8f5b00",
+        error="#b3322b",
+        success="#2b7a44",
+        foreground="#1f2a27",
+        background="#fafbf8",
+        surface="#f3f5f1",
+        panel="#e8ece6",
+    ),
+    _Greys("#c3ccc6", "#a5b2aa", "#dbe7de", "#12211a", "#eef1ec", "#56645e", "#a9b4ae"),
 )
-"""The same on white, with text colours dark enough for it."""
+"""The same on white, with darker text colours."""
 
-CLEAR = Theme(
-    name="sage-clear",
-    primary="#56b4e9",
-    secondary="#cc9ac4",
-    accent="#f0e442",
-    warning="#f0e442",
-    error="#f0626b",
-    success="#56b4e9",
-    foreground="#e6ebee",
-    background="#0f1418",
-    surface="#151c21",
-    panel="#1d262c",
-    dark=True,
-    variables={
-        "border": "#56b4e9",
-        "border-blurred": "#3a4850",
-        "block-cursor-background": "#233a4a",
-        "block-cursor-foreground": "#ffffff",
-        "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#1d262c",
-        "block-cursor-blurred-foreground": "#e6ebee",
-        "scrollbar": "#3a4850",
-        "scrollbar-hover": "#50636d",
-        "scrollbar-active": "#56b4e9",
-        "scrollbar-background": "#0f1418",
-        "scrollbar-background-hover": "#0f1418",
-        "scrollbar-background-active": "#0f1418",
-        "look-muted": "#98a5ac",
-        "look-faint": "#55646d",
-        **{
-            f"look-source-{i}": colour
-            for i, colour in enumerate(
-                ("#56b4e9", "#e69f00", "#cc9ac4", "#f0e442", "#3fc9a0", "#ff8548", "#b9dcf5", "#c7c7c7")
-            )
-        },
-    },
+CLEAR = _theme(
+    Theme(
+        name="sage-clear",
+        primary="#56b4e9",
+        secondary="#cc9ac4",
+        accent="#f0e442",
+        warning="#f0e442",
+        error="#f0626b",
+        success="#56b4e9",
+        foreground="#e6ebee",
+        background="#0f1418",
+        surface="#151c21",
+        panel="#1d262c",
+    ),
+    _Greys("#3a4850", "#50636d", "#233a4a", "#ffffff", "#1d262c", "#98a5ac", "#55646d"),
+    ("#56b4e9", "#e69f00", "#cc9ac4", "#f0e442", "#3fc9a0", "#ff8548", "#b9dcf5", "#c7c7c7"),
 )
 """Blue, yellow and a pale red in place of green, amber and red, after Okabe and Ito's palette: good, warning and bad
 differ in hue and in brightness for every kind of colour blindness."""
 
 SOURCE_COLOURS = 8
-"""How many colours tell the sources of lines apart; further sources share them."""
+"""How many colours distinguish the sources of lines; further sources share them."""
 
 _DARK_SOURCES = ("#7fb899", "#7aa9c9", "#d9b36c", "#c39ac9", "#7fc0bd", "#d6957b", "#a9b77a", "#9aa4d6")
 _LIGHT_SOURCES = ("#2f7550", "#2c6a94", "#8a5a00", "#864a91", "#1d716d", "#9c4a26", "#5d6a1c", "#4c56a6")
@@ -127,23 +115,23 @@ _ANSI_SOURCES = ("green", "cyan", "yellow", "magenta", "blue", "bright_green", "
 
 
 READABLE = 4.5
-"""Contrast of text with what it lies on, as WCAG 2.2 asks for (success criterion 1.4.3)."""
+"""The contrast of text with its background that WCAG 2.2 asks for (success criterion 1.4.3)."""
 
 _NOT_READ = frozenset({"faint", "on-match", "cursor", "cursor-blurred"})
-"""Looks that need not be read, or that lie on or below others."""
+"""Looks that are not text, or that lie on or below others."""
 
 
 def look_variables(theme: Theme) -> dict[str, str]:
-    """The values of `$look-…` for a theme that does not set them itself.
+    """The values of `$look-…` for a theme that doesn't set them itself.
 
-    A colour of the theme that could hardly be read as text is made darker, or lighter on a dark ground, until it can.
+    A colour of the theme that is hard to read as text is made darker, or lighter on a dark background.
     """
     if theme.ansi:
         muted = "ansi_bright_black" if theme.dark else "ansi_black"
         values = {"muted": muted, "faint": "ansi_bright_black", "on-match": "ansi_black"}
         sources = tuple(f"ansi_{name}" for name in _ANSI_SOURCES)
         values |= {"bad": theme.error or "ansi_red", "warn": theme.warning or "ansi_yellow"}
-        values |= {"cursor": "ansi_default", "cursor-blurred": "ansi_default"}  # reversed, see paint.tcss
+        values |= {"cursor": "ansi_default", "cursor-blurred": "ansi_default"}  # shown reversed, see `LineWidget`
     else:
         values = {"muted": "#93a09d" if theme.dark else "#5c6b65", "faint": "#5a676b" if theme.dark else "#a9b4ae"}
         values |= {"on-match": "#12171a" if theme.dark else "#fafbf8"}
@@ -166,7 +154,7 @@ def look_variables(theme: Theme) -> dict[str, str]:
 
 
 def readable(colour: Color, grounds: Iterable[Color]) -> Color:
-    """The colour, or the nearest darker or lighter one that can be read on each of the grounds."""
+    """The colour, or the nearest darker or lighter one that is readable on each of the backgrounds."""
     hardest = min(grounds, key=lambda ground: contrast(colour, ground))
     away = max(_BLACK, _WHITE, key=lambda end: contrast(end, hardest))
     steps = (colour.blend(away, step / 20) for step in range(21))
@@ -174,7 +162,7 @@ def readable(colour: Color, grounds: Iterable[Color]) -> Color:
 
 
 def contrast(one: Color, other: Color) -> float:
-    """How much two colours differ in brightness, from 1 to 21, as WCAG 2.2 defines it."""
+    """The contrast of two colours, from 1 to 21, as WCAG 2.2 defines it."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -1,17 +1,17 @@
-"""The past of an operator, a service or the run as charts, over the border between two runs."""
+"""The history of an operator, a service or the run as charts that reach back over earlier runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from sage_runtime.events import replace
-from sage_tui.dashboard.charts.plot import ChartPiece, Mark, Plot, Stack
+from sage_tui.dashboard.charts.plot import ChartPiece, Mark, Plot, PlotStack
+from sage_tui.session.protocol import SessionWithHistory
 from sage_tui.state import format as fmt
-from sage_tui.state.series import Span
+from sage_tui.state.series import Span as TimeSpan
 from sage_tui.state.views import Chart, Charts, RunSummary, SessionView
 
-SPANS: tuple[tuple[Span, str, float], ...] = (
+SPANS: tuple[tuple[TimeSpan, str, float], ...] = (
     ("minute", "1 minute", 60.0),
     ("five_minutes", "5 minutes", 300.0),
     ("whole", "the run", 0.0),
@@ -19,42 +19,29 @@ SPANS: tuple[tuple[Span, str, float], ...] = (
 """How far back charts go: name, words, seconds (0: to the run's beginning)."""
 
 LONGEST_NAME = 16
-"""Characters of an operator's name in a title."""
+"""The most characters of an operator's name in a title."""
 
 EARLIER = 4
-"""Earlier runs that a chart reaches back over at most."""
-
-
-class ChartSource(Protocol):
-    """What charts need of a session."""
-
-    def charts(self, key: str | None, span: Span) -> Charts | None:
-        """The past in the shown run."""
-        ...
-
-    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
-        """The past in any run; takes a moment."""
-        ...
+"""The most earlier runs that a chart reaches back over."""
 
 
 class ChartSeries:
-    """Makes charts out of the shown run and, for the last minutes, those before it. The dashboard's thread uses it.
+    """Makes charts of the shown run and, for the last minutes, of the runs before it. For the dashboard's thread.
 
     Args:
-        source: the session.
-        aside: has a function called on another thread.
+        in_thread: runs a function on another thread.
     """
 
-    def __init__(self, source: ChartSource, aside: Callable[[Callable[[], None]], object]) -> None:
-        self._source = source
-        self._aside = aside
-        self._earlier: dict[tuple[int, str | None, Span], Charts | None] = {}
-        self._last: tuple[object, Stack] | None = None
+    def __init__(self, session: SessionWithHistory, in_thread: Callable[[Callable[[], None]], object]) -> None:
+        self._session = session
+        self._in_thread = in_thread
+        self._earlier: dict[tuple[int, str | None, TimeSpan], Charts | None] = {}
+        self._last: tuple[object, PlotStack] | None = None
 
-    def stack(self, view: SessionView, key: str | None, span: Span) -> Stack | None:
-        """Rate, 95th percentile and queue; the identical object while nothing changed. None: nothing is known yet."""
+    def stack(self, view: SessionView, key: str | None, span: TimeSpan) -> PlotStack | None:
+        """Rate, 95th percentile and queue; the same object while nothing has changed. None: nothing is known yet."""
         run = view.shown
-        charts = self._source.charts(key, span)
+        charts = self._session.charts(key, span)
         if charts is None:
             return None
         earlier = [] if span == "whole" else self._before(view, key, span, run.started + charts.rate.end)
@@ -63,8 +50,10 @@ class ChartSeries:
             self._last = (known, _stack(view, key, span, charts, earlier))
         return self._last[1]
 
-    def _before(self, view: SessionView, key: str | None, span: Span, end: float) -> list[tuple[RunSummary, Charts]]:
-        """The charts of earlier runs that reach into the time shown; those not known yet are asked for."""
+    def _before(
+        self, view: SessionView, key: str | None, span: TimeSpan, end: float
+    ) -> list[tuple[RunSummary, Charts]]:
+        """The charts of earlier runs that reach into the time window; unknown ones are requested."""
         seconds = next(seconds for name, _, seconds in SPANS if name == span)
         runs = [run for run in view.runs if run.run < view.shown.run and run.started + run.duration > end - seconds]
         found = []
@@ -72,7 +61,7 @@ class ChartSeries:
             at = (run.run, key, span)
             if at not in self._earlier:
                 self._earlier[at] = None
-                self._aside(lambda at=at: self._earlier.__setitem__(at, self._source.run_charts(*at)))  # type: ignore[misc]
+                self._in_thread(lambda at=at: self._earlier.__setitem__(at, self._session.run_charts(*at)))  # type: ignore[misc]
             charts = self._earlier[at]
             if charts is not None:
                 found.append((run, charts))
@@ -85,8 +74,8 @@ def _piece(started: float, chart: Chart) -> ChartPiece:
 
 
 def _stack(
-    view: SessionView, key: str | None, span: Span, charts: Charts, earlier: list[tuple[RunSummary, Charts]]
-) -> Stack:
+    view: SessionView, key: str | None, span: TimeSpan, charts: Charts, earlier: list[tuple[RunSummary, Charts]]
+) -> PlotStack:
     run = view.shown
     seconds = next(seconds for name, _, seconds in SPANS if name == span)
     end = run.started + (charts.rate.end if charts.rate.under_way is None else max(charts.rate.end, run.elapsed))
@@ -95,20 +84,9 @@ def _stack(
     service = any(one.key == key for pipeline in run.pipelines for one in pipeline.services)
     titles = _titles(key, service, charts.slowest)
     plots: tuple[Plot, ...] = (
-        Plot(
-            titles[0],
-            tuple(_piece(started, past.rate) for started, past in all_charts),
-            fmt.rate,
-            "good",
-            mean=True,
-        ),
+        Plot(titles[0], tuple(_piece(started, past.rate) for started, past in all_charts), fmt.rate, "good", mean=True),
         Plot(titles[1], tuple(_piece(started, past.p95) for started, past in all_charts), _duration, "accent"),
-        Plot(
-            titles[2],
-            tuple(_piece(started, past.queue) for started, past in all_charts),
-            fmt.count,
-            "source-1",
-        ),
+        Plot(titles[2], tuple(_piece(started, past.queue) for started, past in all_charts), fmt.count, "source-1"),
     )
     if key is None:
         plots = tuple(plot for plot in plots if plot.title != titles[1] or any(plot.values()))
@@ -121,7 +99,7 @@ def _stack(
         *(mark for started, past in all_charts for mark in _seen(started, past)),
     ]
     end = max(end, begin + 1)
-    return Stack(plots, tuple(mark for mark in marks if begin <= mark.t <= end), begin, end, words)
+    return PlotStack(plots, tuple(mark for mark in marks if begin <= mark.t <= end), begin, end, words)
 
 
 def _titles(key: str | None, service: bool, slowest: str | None) -> tuple[str, str, str]:
@@ -154,13 +132,13 @@ def _begun(view: SessionView) -> list[Mark]:
 
 
 def _failed(view: SessionView, key: str | None) -> list[Mark]:
-    """Where failures of the run, or of a part of it, were first and last seen: to the moment, and at once."""
+    """The first and the last time of each group of failures, of the run or of one subject. They are exact."""
     groups = [group for group in view.shown.failures if key in (None, f"{group.pipeline}/{group.source}")]
     return [_failure(t) for group in groups for t in (group.first_t, group.last_t)]
 
 
 def _seen(started: float, charts: Charts) -> list[Mark]:
-    """Where there were failures in between, as far as the bins can tell."""
+    """The bins with failures between those times."""
     piece = _piece(started, charts.errors)
     return [_failure(piece.begin + (i + 0.5) * piece.step) for i, count in enumerate(piece.points) if count > 0]
 

@@ -1,4 +1,4 @@
-"""Charts as lines of cells: bars of eighths of a cell over a time line that they share. Pure: no Textual."""
+"""Charts and histograms as lines of cells. Pure: no Textual."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sage_tui.dashboard.base.strips import Span, crop, span
+from sage_runtime.events import Latency, bucket_seconds
+from sage_tui.dashboard.base.strips import Span, crop, joined, span
 from sage_tui.state import format as fmt
 
 LABELS = 8
-"""Cells at the left for the labels of the y axis."""
+"""Cells at the left, for the labels of the y axis."""
 
 LEAST_ROWS = 3
-"""Rows of a plot at least; what has less room is a line of numbers."""
+"""The fewest rows of a plot; with less room it is a line of numbers."""
 
 ROUNDING = 1e-6
-"""Columns by which a bin may miss a border."""
+"""Tolerance, in columns, for a bin that ends at a column's edge."""
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
 
@@ -31,7 +32,7 @@ class ChartPiece(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Something that happened at Unix time `t`; a `line` goes through all charts."""
+    """An event at Unix time `t`; with `line`, a line through all charts."""
 
     t: float
     glyph: str
@@ -42,7 +43,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One quantity: its pieces in order of time, how its numbers are written, and whether bins are averaged."""
+    """One quantity: its pieces in order of time, how its numbers are formatted, and whether bins are averaged."""
 
     title: str
     pieces: tuple[ChartPiece, ...]
@@ -51,13 +52,12 @@ class Plot:
     mean: bool = False
 
     def values(self) -> list[float]:
-        """All points."""
         return [value for piece in self.pieces for value in piece.points]
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """Plots over one another from Unix time `begin` to `end`; `words` names both ends."""
+class PlotStack:
+    """Plots above one another from Unix time `begin` to `end`; `words` labels both ends."""
 
     plots: tuple[Plot, ...]
     marks: tuple[Mark, ...]
@@ -88,15 +88,15 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def nice_top(highest: float) -> float:
-    """The end of the y axis: 1, 2, 2.5 or 5 times a power of ten, not below the highest value."""
+    """The top of the y axis: 1, 2, 2.5 or 5 times a power of ten, not below the highest value."""
     if highest <= 0 or not math.isfinite(highest):
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next((times * power for times in (1.0, 2.0, 2.5, 5.0) if times * power >= highest * 0.9999), 10.0 * power)
 
 
-def stack_lines(stack: Stack, width: int, height: int) -> list[list[Span]]:
-    """The stack in `width` × `height` cells: for each plot a title and its bars, at the bottom the time line."""
+def stack_lines(stack: PlotStack, width: int, height: int) -> list[list[Span]]:
+    """The stack in `width` × `height` cells: each plot's title and bars, and the time axis at the bottom."""
     plots = stack.plots
     room = height - 2 - len(plots)
     shown = min(len(plots), max(0, room) // LEAST_ROWS)
@@ -120,7 +120,7 @@ def _title(plot: Plot, width: int) -> list[Span]:
         for name, value in (("now", values[-1]), ("peak", max(values)), ("mean", _mean(values))):
             number = f"{plot.number(value):<9}"
             if room < len(name) + 1 + len(number.rstrip()):
-                break  # a figure is there whole or not at all
+                break  # don't cut a figure
             room -= len(name) + 1 + len(number)
             spans += (Span(f"{name} ", "muted"), Span(number, plot.look if name == "now" else ""))
     else:
@@ -128,7 +128,7 @@ def _title(plot: Plot, width: int) -> list[Span]:
     return crop(spans, 0, width)
 
 
-def _bars(plot: Plot, stack: Stack, width: int, rows: int) -> list[list[Span]]:
+def _bars(plot: Plot, stack: PlotStack, width: int, rows: int) -> list[list[Span]]:
     values = columns(plot, stack.begin, stack.end, width)
     top = nice_top(max((value for value in values if value is not None), default=0.0))
     levels = [None if value is None else _level(value / top, rows) for value in values]
@@ -144,12 +144,12 @@ def _bars(plot: Plot, stack: Stack, width: int, rows: int) -> list[list[Span]]:
         spans = [Span(fmt.pad(label, LABELS - 1, "right") + " ", "muted"), Span(tick, "faint")]
         for x, level in enumerate(levels):
             spans.append(_cell(level, below, plot.look, x in ruled, row == rows - 1))
-        lines.append(_joined(spans))
+        lines.append(joined(spans))
     return lines
 
 
 def _level(share: float, rows: int) -> int:
-    """Eighths of a cell; whatever is above zero has at least one."""
+    """Eighths of a cell; at least one for a value above zero."""
     if share <= 0 or not math.isfinite(share):
         return 0
     return max(1, round(min(1.0, share) * rows * 8))
@@ -164,23 +164,12 @@ def _cell(level: int | None, below: int, look: str, ruled: bool, lowest: bool) -
     return Span("·", "faint") if lowest and level is not None else Span(" ")
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Neighbours of one look as one span."""
-    joined: list[Span] = []
-    for text, look in spans:
-        if joined and joined[-1].look == look:
-            joined[-1] = Span(joined[-1].text + text, look)
-        else:
-            joined.append(Span(text, look))
-    return joined
-
-
-def _column(t: float, stack: Stack, width: int) -> int:
+def _column(t: float, stack: PlotStack, width: int) -> int:
     return min(width - 1, int((t - stack.begin) / max(1e-9, stack.end - stack.begin) * width))
 
 
-def _axis(stack: Stack, inner: int, width: int) -> list[list[Span]]:
-    """The time line with the marks on it, and what it says below."""
+def _axis(stack: PlotStack, inner: int, width: int) -> list[list[Span]]:
+    """The time axis with its marks, and the words below it."""
     cells = [Span("─", "faint")] * inner
     words: list[str] = []
     for mark in sorted(stack.marks, key=lambda mark: mark.line):
@@ -193,4 +182,37 @@ def _axis(stack: Stack, inner: int, width: int) -> list[list[Span]]:
     left = LABELS + 1
     room = inner - len(first) - len(last)
     below = [Span(" " * left), Span(first, "muted"), span(middle, room, "muted", "center"), Span(last, "muted")]
-    return [_joined([Span(" " * (left - 1)), Span("└", "faint"), *cells]), crop(below, 0, width)]
+    return [joined([Span(" " * (left - 1)), Span("└", "faint"), *cells]), crop(below, 0, width)]
+
+
+LEAST_BARS = 3
+MOST_BARS = 12
+
+
+def histogram_lines(latency: Latency, width: int, rows: int) -> list[list[Span]]:
+    """The distribution in at most `rows` lines of `width` cells, logarithmic in time; empty if there is no room."""
+    if not latency.buckets or rows < LEAST_BARS + 1 or width < 30:
+        return []
+    low, high = latency.buckets[0][0], latency.buckets[-1][0]
+    count = min(MOST_BARS, rows - 1, high - low + 1)
+    each = (high - low + 1) / count
+    sums = [0] * count
+    for bucket, calls in latency.buckets:
+        sums[min(count - 1, int((bucket - low) / each))] += calls
+    total, most = sum(sums), max(sums)
+    bar = max(4, width - 28)
+    lines = [[span(" took", 18, "muted"), Span("share", "muted")]]
+    for i, calls in enumerate(sums):
+        begin, end = bucket_seconds(low + math.ceil(i * each)), bucket_seconds(low + math.ceil((i + 1) * each))
+        full = calls / most * bar if most else 0.0
+        cells = "█" * int(full) + ("▏▎▍▌▋▊▉"[int((full % 1) * 8) - 1] if int((full % 1) * 8) else "")
+        text = cells if cells or not calls else "▏"
+        look = "bad" if begin >= latency.p99 > 0 else "warn" if begin >= latency.p95 > 0 else "good"
+        lines.append(
+            [
+                span(f" {fmt.duration(begin):>7} – {fmt.duration(end)}", 18, "muted"),
+                span(text, bar + 1, look),
+                Span(f"{fmt.percent(calls / total):>5}" if calls else "", "" if calls else "muted"),
+            ]
+        )
+    return lines

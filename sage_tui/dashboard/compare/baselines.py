@@ -1,45 +1,30 @@
-"""How each operator, service and method does against the run before at the same age."""
+"""How each operator, service and method compares with the previous run at the same age."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Generic
 
 from sage_runtime.frozen import Frozen
-from sage_tui.dashboard.base.strips import Span as Text
+from sage_tui.dashboard.base.strips import Span
+from sage_tui.dashboard.base.table import Column, Row, Table
+from sage_tui.session.protocol import SessionWithHistory
 from sage_tui.state import format as fmt
 from sage_tui.state.comparison import NO_CHANGE, Change, change_at
-from sage_tui.state.series import Span
 from sage_tui.state.views import Charts, RunView, ServiceView, SessionView, method_key
 
 TRIED = 6
-"""Earlier runs that are looked at for one to compare with."""
+"""How many earlier runs are considered for the comparison."""
 
 TELLING = 8.0
-"""Seconds that such a run has gone on; of those that were all shorter it is the longest."""
+"""Seconds that the run should have lasted; if all were shorter, the longest one is taken."""
 
 MOST_KEYS = 300
-"""Operators and services that are compared."""
-
-
-class RunSource(Protocol):
-    """What comparisons need of a session. All but `charts` takes a moment."""
-
-    def charts(self, key: str | None, span: Span) -> Charts | None:
-        """The past in the shown run."""
-        ...
-
-    def run_charts(self, run: int, key: str | None, span: Span) -> Charts | None:
-        """The past in any run."""
-        ...
-
-    def run_view(self, run: int) -> RunView | None:
-        """A run as it is, or was in the end."""
-        ...
+"""The most operators and services that are compared."""
 
 
 class Changes(Frozen):
-    """What differs from run `run` (None: there is nothing to compare with), by key of operator or service."""
+    """What differs from run `run`, by key of operator or service. `run` is None if there is nothing to compare with."""
 
     run: int | None
     by_key: Mapping[str, Change]
@@ -49,29 +34,28 @@ NOTHING = Changes(None, {})
 
 
 class Baselines:
-    """Compares the shown run with the one before. The dashboard's thread uses it.
+    """Compares the shown run with the previous one. For the dashboard's thread.
 
     Args:
-        source: the session.
-        aside: has a function called on another thread.
+        in_thread: runs a function on another thread.
     """
 
-    def __init__(self, source: RunSource, aside: Callable[[Callable[[], None]], object]) -> None:
-        self._source = source
-        self._aside = aside
+    def __init__(self, session: SessionWithHistory, in_thread: Callable[[Callable[[], None]], object]) -> None:
+        self._session = session
+        self._in_thread = in_thread
         self._asked = 0
         self._before: tuple[int, int, Mapping[str, Charts]] | None = None
         self._at: tuple[int, int, int] | None = None
         self._changes = NOTHING
 
     def changes(self, view: SessionView) -> Changes:
-        """What differs now; the identical object while nothing changed."""
+        """What differs now; the same object while nothing has changed."""
         run = view.shown
         if self._asked != run.run:
             self._asked, self._before, self._changes = run.run, None, NOTHING
             earlier = [one.run for one in view.runs if one.run < run.run][-TRIED:]
             if earlier:
-                self._aside(lambda: self._read(run.run, earlier))
+                self._in_thread(lambda: self._read(run.run, earlier))
         before = self._before
         if before is None or before[0] != run.run:
             return self._changes
@@ -84,28 +68,47 @@ class Baselines:
         return self._changes
 
     def _read(self, run: int, earlier: list[int]) -> None:
-        """On another thread: the past of the latest earlier run with a pipeline that has gone on for a while."""
+        """On another thread: read the latest earlier run that had a pipeline and lasted for a while."""
         best: RunView | None = None
         for number in reversed(earlier):
-            view = self._source.run_view(number)
+            view = self._session.run_view(number)
             if view is not None and view.pipelines and (best is None or view.elapsed > best.elapsed):
                 best = view
                 if view.elapsed >= TELLING:
                     break
         if best is not None:
-            pasts = {key: self._source.run_charts(best.run, key, "whole") for key in keys_of(best)}
+            pasts = {key: self._session.run_charts(best.run, key, "whole") for key in keys_of(best)}
             self._before = run, best.run, {key: past for key, past in pasts.items() if past is not None}
 
     def _compare(self, run: RunView, before: Mapping[str, Charts]) -> Mapping[str, Change]:
         found = {}
         for key in keys_of(run):
-            old, now = before.get(key), self._source.charts(key, "whole")
+            old, now = before.get(key), self._session.charts(key, "whole")
             if old is None or now is None:
                 continue
             differs = change_at(now, old, now.rate.end)
             if differs is not NO_CHANGE:
                 found[key] = differs
         return found
+
+
+class ChangesColumn(Generic[Row]):
+    """A column of changes against the previous run, which a table has while there is one."""
+
+    def __init__(self, table: Table[Row], at: int, column: Callable[[str], Column[Row]]) -> None:
+        self._table, self._columns = table, table.columns
+        self._at, self._column = at, column
+        self.changes = NOTHING
+
+    def show(self, changes: Changes) -> None:
+        """Show these changes; `column` makes the column for its title."""
+        if changes is self.changes:
+            return
+        if changes.run != self.changes.run:
+            extra = () if changes.run is None else (self._column(f"vs #{changes.run}"),)
+            self._table.set_columns((*self._columns[: self._at], *extra, *self._columns[self._at :]))
+        self.changes = changes
+        self._table.refresh()
 
 
 def keys_of(run: RunView) -> list[str]:
@@ -120,40 +123,40 @@ def keys_of(run: RunView) -> list[str]:
 
 
 def change_of(changes: Changes, service: ServiceView, method: str) -> Change:
-    """How a method differs; the only one of a service is the service."""
+    """How a method differs; a service's only method stands for the service."""
     key = service.key if len(service.methods) <= 1 else method_key(service.key, method)
     return changes.by_key.get(key, NO_CHANGE)
 
 
-def share_span(share: float | None, *, more_is_good: bool = True) -> Text:
-    """`▲ 12%` or `▼ 8%`; nothing where nothing changed."""
+def share_span(share: float | None, *, more_is_good: bool = True) -> Span:
+    """`▲ 12%` or `▼ 8%`; empty if nothing changed."""
     if share is None:
-        return Text("")
+        return Span("")
     percent = min(9999, round(abs(share) * 100))
-    return Text(f"{'▲' if share > 0 else '▼'} {percent}%", "good" if (share > 0) is more_is_good else "warn")
+    return Span(f"{'▲' if share > 0 else '▼'} {percent}%", "good" if (share > 0) is more_is_good else "warn")
 
 
-def change_span(found: Change) -> Text:
-    """The change that matters most, in nine cells: new failures, the rate, else the 95th percentile."""
+def change_span(found: Change) -> Span:
+    """The most important change, in nine cells: new failures, the rate, else the 95th percentile."""
     if found.errors > 0:
-        return Text(f"✗ +{fmt.count(found.errors)}", "bad")
+        return Span(f"✗ +{fmt.count(found.errors)}", "bad")
     if found.rate is not None:
         return share_span(found.rate)
     if found.p95 is not None:
         text, look = share_span(found.p95, more_is_good=False)
-        return Text(f"p95 {text.replace(' ', '')}", look)
-    return Text(f"✗ -{fmt.count(-found.errors)}", "good") if found.errors else Text("")
+        return Span(f"p95 {text.replace(' ', '')}", look)
+    return Span(f"✗ -{fmt.count(-found.errors)}", "good") if found.errors else Span("")
 
 
-def change_spans(found: Change, width: int) -> list[Text]:
-    """All that changed, as far as there is room: failures, rate, 95th percentile; filled to `width` cells."""
+def change_spans(found: Change, width: int) -> list[Span]:
+    """All changes for which there is room: failures, rate, 95th percentile; filled to `width` cells."""
     parts = [change_span(Change(errors=found.errors)), change_span(Change(rate=found.rate))]
     parts.append(change_span(Change(p95=found.p95)))
-    spans: list[Text] = []
+    spans: list[Span] = []
     room = width
     for part in parts:
         needed = fmt.cell_len(part.text) + (2 if spans else 0)
         if part.text and needed <= room:
-            spans += [Text("  "), part] if spans else [part]
+            spans += [Span("  "), part] if spans else [part]
             room -= needed
-    return [*spans, Text(" " * room)]
+    return [*spans, Span(" " * room)]

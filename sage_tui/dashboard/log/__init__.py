@@ -1,1 +1,1 @@
-"""Panes of lines: follow, search, filter, copy, export."""
+"""Lines: follow, search, filter, copy, export."""

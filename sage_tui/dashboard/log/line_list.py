@@ -1,8 +1,9 @@
-"""A pane of lines that may be millions: draws only those on the screen, and follows the end until somebody scrolls."""
+"""A list of lines that may be millions: it draws those on the screen and follows the end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import ClassVar
 
 from textual import events
@@ -14,25 +15,59 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sage_tui.dashboard.base.strips import Span, crop
-from sage_tui.dashboard.base.text_selection import TextSelection
-from sage_tui.dashboard.log import match_positions as matches
+from sage_tui.dashboard.base.text import SelectableRows
 from sage_tui.dashboard.log.formatters import LineFormatter, body_room
-from sage_tui.dashboard.log.line_parts import highlight, rule, thumb
 from sage_tui.dashboard.log.query import Query
-from sage_tui.dashboard.log.scan import Scan
+from sage_tui.dashboard.log.scan import FIRST, LAST, Scan, match_position, next_match
 from sage_tui.dashboard.log.transcript import RowId, RunSeparator, Transcript
 from sage_tui.dashboard.messages import LineOpened
 from sage_tui.journal.lines import Line, LineSource
+
+
+def thumb(height: int, rows: int, top: float) -> tuple[int, int]:
+    """Where a scroll bar of `height` cells draws its thumb: begin and length in eighths of a cell."""
+    if rows <= height:
+        return 0, 8 * height
+    length = max(1.0, height * height / rows)
+    return int(8 * (height - length) * top / (rows - height)), ceil(8 * length)
+
+
+def separator(text: str, width: int) -> list[Span]:
+    """The line between two runs."""
+    return [
+        Span("── ", "faint"),
+        *crop([Span(text, "accent"), Span(" " + "─" * width, "faint")], 0, width - 3, mark=False),
+    ]
+
+
+def highlight(spans: Sequence[Span], query: Query) -> list[Span]:
+    """The spans with the matches of the query highlighted."""
+    ranges = query.spans("".join(text for text, _ in spans))
+    if not ranges:
+        return list(spans)
+    result: list[Span] = []
+    position = 0
+    for text, look in spans:
+        at = 0
+        for start, end in ranges:
+            start, end = max(start - position, at), min(end - position, len(text))
+            if start < end:
+                result += (Span(text[at:start], look), Span(text[start:end], "match"))
+                at = end
+        result.append(Span(text[at:], look))
+        position += len(text)
+    return result
+
 
 STRIPS_KEPT = 512
 SIDEWAYS = 8
 
 
-class LineList(TextSelection, can_focus=True):
-    """The rows of a transcript, drawn by a presenter. Only the dashboard's thread touches it.
+class LineList(SelectableRows, can_focus=True):
+    """The rows of a transcript, drawn by a formatter. Only the dashboard's thread uses it.
 
-    While `follow` is on, the last rows are shown as they come. A key or the wheel that moves away from the end turns
-    it off, one that returns to the end turns it on again.
+    While `follow` is on, the last rows are shown as they come. Moving away from the end turns it off, returning to
+    the end turns it on again.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,12 +87,12 @@ class LineList(TextSelection, can_focus=True):
     follow = reactive(True)
     """Whether the last rows are shown as they come."""
 
-    def __init__(self, presenter: LineFormatter, empty: str = "") -> None:
+    def __init__(self, formatter: LineFormatter, empty: str = "") -> None:
         super().__init__()
-        self.presenter = presenter
+        self.formatter = formatter
         self.empty = empty
         self.transcript = Transcript()
-        self.rules: dict[int, str] = {}
+        self.separators: dict[int, str] = {}
         self.filter_scan: Scan | None = None
         self.search_scan: Scan | None = None
         self.search: Query | None = None
@@ -70,11 +105,8 @@ class LineList(TextSelection, can_focus=True):
         self._ours = False
         self._seek = False
 
-    # --- what comes in -------------------------------------------------------------------------------------------
-
     @property
     def last_run(self) -> int | None:
-        """The number of the run whose lines are the last ones."""
         return self.transcript.runs[-1].run if self.transcript.runs else None
 
     def show_run(self, run: int, source: LineSource) -> None:
@@ -85,7 +117,7 @@ class LineList(TextSelection, can_focus=True):
                     scan.add(run, source)
 
     def restart(self) -> None:
-        """Forget every run, but not what is searched for: what comes next is another past."""
+        """Drop all runs, but keep search and filter: a replay has jumped to another time."""
         self.transcript = Transcript()
         self._cursor, self._seen, self.follow = None, (-1, -1), True
         if self.filter_scan is not None:
@@ -96,21 +128,21 @@ class LineList(TextSelection, can_focus=True):
             self.search_scan = self._begin_scan(self.search_scan.queries)
         self._strips.clear()
 
-    def set_rule(self, run: int, text: str) -> None:
-        """What the line above a run says."""
-        if self.rules.get(run) != text:
-            self.rules[run] = text
+    def set_separator(self, run: int, text: str) -> None:
+        """Set the text of the line above a run."""
+        if self.separators.get(run) != text:
+            self.separators[run] = text
             self._strips.clear()
             self.refresh()
 
-    def say(self, empty: str) -> None:
-        """What is said while there are no lines."""
+    def set_empty(self, empty: str) -> None:
+        """Set the text shown while there are no lines."""
         if empty != self.empty:
             self.empty = empty
             self.refresh()
 
     def poll(self) -> None:
-        """Take in new lines; called by the feed while the pane can be seen."""
+        """Take in new lines. Called for each view while the pane is on the screen."""
         anchor = None if self.follow else self.transcript.place(round(self.scroll_y))
         self.transcript.advance()
         scan = self.filter_scan
@@ -123,7 +155,7 @@ class LineList(TextSelection, can_focus=True):
             self._go_to_first_match()
 
     def _show_rows(self, anchor: RowId | None) -> None:
-        """Have as many rows as there are now: those on the screen stay, or (None) the last ones are shown."""
+        """Show the present rows: keep those on the screen in place, or (None) show the last ones."""
         rows, total = self.transcript.count(), self.transcript.total()
         if (rows, total) == self._seen:
             return
@@ -134,17 +166,17 @@ class LineList(TextSelection, can_focus=True):
         self._move_bar(self.scroll_y)
         self.redraw()
 
-    def present_anew(self) -> None:
-        """Lines are presented in another way now."""
+    def reformat(self) -> None:
+        """Redraw the lines: the formatter draws them in another way now."""
         self._strips.clear()
         self.refresh()
 
     def _resize_content(self) -> None:
-        """Set the scrollable height without the layout of the whole screen that the reactive would cause."""
+        """Set the scrollable height without the layout of the whole screen that the reactive causes."""
         self.set_reactive(Widget.virtual_size, Size(self.size.width, max(1, self._rows)))
 
     def _move_bar(self, top: float) -> None:
-        """Tell the scroll bar where we are; it is drawn anew only if that makes a difference to it."""
+        """Move the scroll bar; redraw it only if its thumb moves."""
         bar, height = self.vertical_scrollbar, max(1, self.size.height)
         before = thumb(height, bar.window_virtual_size, bar.position)
         bar.set_reactive(ScrollBar.window_virtual_size, self._rows)
@@ -164,13 +196,11 @@ class LineList(TextSelection, can_focus=True):
 
     @property
     def unseen(self) -> int:
-        """Lines that came since the end was left."""
+        """Lines that have come since the end was left."""
         return 0 if self.follow else max(0, self.transcript.total() - self._left_at)
 
-    # --- finding -------------------------------------------------------------------------------------------------
-
     def set_filter(self, query: Query | None) -> None:
-        """Show only the lines that match, found in the background; None shows all."""
+        """Show only the lines that match; the search runs in the background. None shows all."""
         anchor = self.cursor_place()
         if self.filter_scan is not None:
             self.filter_scan.stop()
@@ -183,7 +213,7 @@ class LineList(TextSelection, can_focus=True):
             self._move_to(self.transcript.row(anchor))
 
     def set_search(self, query: Query | None) -> None:
-        """Highlight what matches and count it in the background; None forgets it."""
+        """Highlight the matches and count them in the background; None clears the search."""
         if self.search_scan is not None:
             self.search_scan.stop()
         self.search, self._seek = query, query is not None
@@ -202,20 +232,20 @@ class LineList(TextSelection, can_focus=True):
         return scan
 
     def match_position(self) -> int | None:
-        """Which match the current line is, counted from the oldest found; None if it is none."""
+        """Which match the current line is, counted from the oldest; None if it isn't one."""
         place = self.cursor_place()
         if self.search_scan is None or place is None or self.follow:
             return None
-        return matches.position(self.transcript, self.search_scan, place)
+        return match_position(self.transcript, self.search_scan, place)
 
     def _go_to_first_match(self) -> None:
-        """After a search was entered: go to the nearest match from the current line upwards, else downwards."""
+        """After a search is entered, go to the nearest match above the current line, else below it."""
         scan, here = self.search_scan, self.cursor_place()
         if self._seek and scan is not None and here is not None:
             complete, searched = scan.complete, scan.searched_before
-            place = matches.beyond(self.transcript, scan, -1, here._replace(number=here.number + 1))
+            place = next_match(self.transcript, scan, -1, here._replace(number=here.number + 1))
             if place is None and searched:
-                place = matches.beyond(self.transcript, scan, 1, here)
+                place = next_match(self.transcript, scan, 1, here)
             self._seek = place is None and not complete
             if place is not None:
                 self._move_to(self.transcript.row(place))
@@ -232,15 +262,13 @@ class LineList(TextSelection, can_focus=True):
             self._move_to(self.transcript.row(place))
 
     def find_match(self, direction: int) -> RowId | None:
-        """The next match from the cursor; around the end if there is none in that direction."""
+        """The next match from the cursor; it wraps around at the ends."""
         if self.search_scan is None:
             return None
-        here = self.cursor_place() or matches.LAST
-        return matches.beyond(self.transcript, self.search_scan, direction, here) or matches.beyond(
-            self.transcript, self.search_scan, direction, matches.FIRST if direction > 0 else matches.LAST
+        here = self.cursor_place() or LAST
+        return next_match(self.transcript, self.search_scan, direction, here) or next_match(
+            self.transcript, self.search_scan, direction, FIRST if direction > 0 else LAST
         )
-
-    # --- moving --------------------------------------------------------------------------------------------------
 
     def cursor_row(self) -> int:
         """The row of the current line: the last one while following."""
@@ -249,11 +277,10 @@ class LineList(TextSelection, can_focus=True):
         return min(max(0, self._rows - 1), self.transcript.row(self._cursor))
 
     def cursor_place(self) -> RowId | None:
-        """The place of the current line."""
         return self.transcript.place(self.cursor_row())
 
     def current(self) -> Line | None:
-        """The current line; None if there is none or it is a rule."""
+        """The current line; None if there is none, or it is a separator."""
         place = self.cursor_place()
         entry = None if place is None else self.transcript.at(place)
         return entry if isinstance(entry, Line) else None
@@ -275,18 +302,16 @@ class LineList(TextSelection, can_focus=True):
             self.follow = False
 
     def action_cursor(self, by: int) -> None:
-        """Move the current line; beyond the last one the end is followed again."""
+        """Move the current line; beyond the last one, follow the end again."""
         if by > 0 and self.cursor_row() + by >= self._rows:
             self.action_last()
         else:
             self._move_to(self.cursor_row() + by)
 
     def action_page(self, by: int) -> None:
-        """Move by a screenful."""
         self.action_cursor(by * max(1, self.scrollable_content_region.height - 1))
 
     def action_first(self) -> None:
-        """Go to the first line that is kept."""
         self._move_to(0)
 
     def action_last(self) -> None:
@@ -297,12 +322,11 @@ class LineList(TextSelection, can_focus=True):
         self.refresh()
 
     def action_sideways(self, by: int) -> None:
-        """Scroll the text sideways; the columns at the sides stay."""
+        """Scroll the text sideways; the columns at both sides stay."""
         self.shift = max(0, self.shift + by * SIDEWAYS)
         self.refresh()
 
     def action_open(self) -> None:
-        """Show the current line whole."""
         line = self.current()
         if line is not None:
             self.post_message(LineOpened(line))
@@ -334,8 +358,6 @@ class LineList(TextSelection, can_focus=True):
             if event.chain == 2:
                 self.action_open()
 
-    # --- drawing -------------------------------------------------------------------------------------------------
-
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         row = round(self.scroll_y) + y
@@ -356,7 +378,9 @@ class LineList(TextSelection, can_focus=True):
         if strip is None:
             entry = self.transcript.at(place)
             if isinstance(entry, RunSeparator):
-                strip = self.strip(rule(self.rules.get(entry.run, f"run {entry.run}"), width), width, background)
+                strip = self.strip(
+                    separator(self.separators.get(entry.run, f"run {entry.run}"), width), width, background
+                )
             elif entry is None:
                 return self.strip([Span("  no longer kept", "muted")], width, background)
             else:
@@ -367,11 +391,11 @@ class LineList(TextSelection, can_focus=True):
         return strip
 
     def _line_spans(self, line: Line, width: int) -> list[Span]:
-        drawn = self.presenter.present(line, width, self.shift)
-        body: Sequence[Span] = drawn.body
+        parts = self.formatter.parts(line, width, self.shift)
+        body: Sequence[Span] = parts.body
         if self.search is not None:
             body = highlight(body, self.search)
-        return [*drawn.before, *crop(body, self.shift, body_room(drawn, width)), *drawn.after]
+        return [*parts.before, *crop(body, self.shift, body_room(parts, width)), *parts.after]
 
     def selectable_rows(self) -> int:
         return self._rows
@@ -381,7 +405,7 @@ class LineList(TextSelection, can_focus=True):
         return "" if place is None else self._strip_at(place, self.scrollable_content_region.width, "").text
 
     def selection_begun(self, row: int) -> None:
-        self._move_to(row)  # what is selected doesn't scroll away
+        self._move_to(row)  # so that the selection doesn't scroll away
 
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)

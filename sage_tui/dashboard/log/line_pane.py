@@ -1,27 +1,85 @@
-"""A pane whose heart is a list of lines: follow, search, filter and copy work the same in all of them."""
+"""Panes of lines: following, search, filter, copy and export work the same in all of them."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Label
 
 from sage_tui.dashboard.base.pane import Pane
-from sage_tui.dashboard.log.as_json import event_json
-from sage_tui.dashboard.log.export import Export, RunPart, json_lines, text_lines
-from sage_tui.dashboard.log.finder import Finder
-from sage_tui.dashboard.log.formatters import LineFormatter
+from sage_tui.dashboard.context import Context
+from sage_tui.dashboard.log.export import Export, RunPart, event_json, json_lines, text_lines
+from sage_tui.dashboard.log.formatters import LineFormatter, LogFormatter, OutputFormatter
 from sage_tui.dashboard.log.line_list import LineList
-from sage_tui.dashboard.log.query import Query
-from sage_tui.dashboard.log.run_lines import RunLinesFinder
+from sage_tui.dashboard.log.query import Query, QueryError, parse
+from sage_tui.journal.lines import Line
+from sage_tui.session.protocol import SessionWithHistory
 from sage_tui.state import format as fmt
 from sage_tui.state.views import RunView, SessionView
 
+Purpose = Literal["search", "filter"]
+
+
+class Finder(Horizontal):
+    """The line at the bottom of a pane where a search or a filter is typed; hidden until it is opened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="finder.cancel")]
+
+    @dataclass
+    class Entered(Message):
+        """A query was entered; None clears it."""
+
+        purpose: Purpose
+        query: Query | None
+
+    @dataclass
+    class Cancelled(Message):
+        """Nothing changed."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="finder")
+        self.purpose: Purpose = "search"
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        yield Label("", markup=False)
+        yield Input(compact=True, select_on_focus=True)
+
+    def open(self, purpose: Purpose, query: Query | None) -> None:
+        """Ask for a query, beginning with the present one."""
+        self.purpose = purpose
+        self.query_one(Label).update("/" if purpose == "search" else "filter ")
+        field = self.query_one(Input)
+        field.value = "" if query is None else query.text
+        field.placeholder = (
+            "text, or re:…" if purpose == "search" else "text  re:…  source:NAME  level:warning  is:stderr"
+        )
+        self.display = True
+        self.screen.set_focus(field, scroll_visible=False)  # at once: the next key is already meant for it
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        try:
+            query = parse(event.value)
+        except QueryError as error:
+            self.app.notify(str(error), severity="error", markup=False)
+            return
+        self.display = False
+        self.post_message(self.Entered(self.purpose, query))
+
+    def action_cancel(self) -> None:
+        self.display = False
+        self.post_message(self.Cancelled())
+
 
 class LinePane(Pane):
-    """Lines of one channel with a finder below."""
+    """The lines of one channel, with a finder below."""
 
     channel: ClassVar[str]
     empty: ClassVar[str]
@@ -32,27 +90,19 @@ class LinePane(Pane):
         Binding("escape", "clear", "Clear search and filter", show=False, id="pane.clear"),
     ]
 
-    def __init__(self, presenter: LineFormatter, finder: RunLinesFinder) -> None:
-        super().__init__()
-        self._runs = finder
+    def __init__(self, formatter: LineFormatter, session: SessionWithHistory) -> None:
+        self._session = session
         self._epoch = 0
-        self.list = LineList(presenter, self.empty)
+        self.list = LineList(formatter, self.empty)
         self.finder = Finder()
+        super().__init__(self.list)
 
     def compose(self) -> ComposeResult:
         yield self.list
         yield self.finder
 
     def on_mount(self) -> None:
-        self.watch(self.list, "follow", self._note_at_once, init=False)
-
-    def _note_at_once(self) -> None:
-        """Whoever leaves the end is told so with the key, not with the next frame."""
-        self.set_note(self.status())
-
-    @property
-    def main(self) -> Widget:
-        return self.list
+        self.watch(self.list, "follow", self.show_status, init=False)  # with the key, not with the next frame
 
     def note_run(self, view: SessionView) -> None:
         run = view.current
@@ -62,18 +112,22 @@ class LinePane(Pane):
             self._epoch = view.replay.epoch
             self.list.restart()
         if (self.list.last_run or 0) < run.run:
-            source = self._runs.lines(view, run.run, self.channel)
+            source = self._session.run_lines(run.run, self.channel)
             if source is not None:
                 self.list.show_run(run.run, source)
-        self.list.set_rule(run.run, rule_text(run))
+        self.list.set_separator(run.run, separator_text(run))
 
     def show_view(self, view: SessionView) -> None:
         if not view.held:
             self.list.poll()
+        self.show_status()
+
+    def show_status(self) -> None:
+        """Put filter, matches and new lines into the bottom edge."""
         self.set_note(self.status())
 
     def status(self) -> str:
-        """What the bottom edge says: filter, matches, new lines."""
+        """What the bottom edge says."""
         lines, parts = self.list, []
         if lines.filter_scan is not None:
             scan = lines.filter_scan
@@ -90,29 +144,27 @@ class LinePane(Pane):
 
     def copied(self) -> str | None:
         line = self.list.current()
-        return None if line is None else self.list.presenter.copy(line)
+        return None if line is None else self.list.formatter.copy_text(line)
 
     def copied_json(self) -> str | None:
         line = self.list.current()
         return None if line is None else event_json(line.event)
 
     def exported(self) -> Export:
-        """All lines of the runs that can be scrolled back over, through the filter; found again on another thread."""
+        """The lines of all runs in the list, through its filter. They are read on another thread."""
         lines, above, parts = self.list, False, []
         for run in lines.transcript.runs:
             count = run.source.count()
-            parts.append(RunPart(lines.rules.get(run.run, f"run {run.run}") if above else "", run.source, count))
+            parts.append(RunPart(lines.separators.get(run.run, f"run {run.run}") if above else "", run.source, count))
             above = above or count > 0
         queries = () if lines.filter_scan is None else lines.filter_scan.queries
-        write = lines.presenter.whole
+        write = lines.formatter.full_text
         return Export(self.pane, lambda: text_lines(parts, queries, write), lambda: json_lines(parts, queries))
 
     def action_search(self) -> None:
-        """Ask what to search for."""
         self.finder.open("search", self.list.search)
 
     def action_filter(self) -> None:
-        """Ask what to show."""
         scan = self.list.filter_scan
         self.finder.open("filter", None if scan is None else scan.queries[0])
 
@@ -121,30 +173,109 @@ class LinePane(Pane):
 
     @property
     def can_clear(self) -> bool:
-        """Whether there is a search or a filter to forget."""
         return self.list.search is not None or self.list.filter_scan is not None
 
     def action_clear(self) -> None:
-        """Forget search and filter."""
         self.list.set_search(None)
-        self.list.set_filter(None)
-        self.set_note(self.status())
+        self.set_filter(None)
+
+    def set_filter(self, query: Query | None) -> None:
+        """Show only the lines that match; None shows all."""
+        self.list.set_filter(query)
+        self.show_status()
 
     def on_finder_entered(self, event: Finder.Entered) -> None:
         event.stop()
         self.focus_main()
         if event.purpose == "filter":
-            self.list.set_filter(event.query)
+            self.set_filter(event.query)
         else:
             self.list.set_search(event.query)
-        self.set_note(self.status())
+            self.show_status()
 
     def on_finder_cancelled(self, event: Finder.Cancelled) -> None:
         event.stop()
         self.focus_main()
 
 
-def rule_text(run: RunView) -> str:
+class OutputPane(LinePane):
+    """What operators, services and the script print."""
+
+    pane = "output"
+    label = "Output"
+    short = "Out"
+    group = "output"
+    channel = "output"
+    empty = "Nothing has been printed yet"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(OutputFormatter(context.colours), context.session)
+
+
+class LogPane(LinePane):
+    """What is logged through Python's logging and SAGE's loggers."""
+
+    pane = "log"
+    label = "Log"
+    short = "Log"
+    channel = "log"
+    empty = "Nothing has been logged yet"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(LogFormatter(context.colours), context.session)
+
+
+def lines_of_source(pipeline: str, source: str) -> Callable[[Line], bool]:
+    """A condition: whether a line comes from an operator or a service of a pipeline."""
+    return lambda line: line.source == source and line.pipeline in (pipeline, None)
+
+
+class ScopedLinePane(LinePane):
+    """A pane of the lines that `scope` lets through; search and filter work within these."""
+
+    noun = "lines"
+
+    def __init__(self, formatter: LineFormatter, session: SessionWithHistory, scope: Callable[[Line], bool]) -> None:
+        super().__init__(formatter, session)
+        self._scope = scope
+        self.chosen: Query | None = None
+        """The filter within the scope."""
+
+    def query_in_scope(self) -> Query:
+        """Scope and filter together."""
+        if self.chosen is None:
+            return Query("", (self._scope,), None)
+        return Query(self.chosen.text, (self._scope, *self.chosen.conditions), self.chosen.pattern)
+
+    def show_view(self, view: SessionView) -> None:
+        if self.list.filter_scan is None:
+            self.list.set_filter(self.query_in_scope())
+        super().show_view(view)
+
+    def set_filter(self, query: Query | None) -> None:
+        """Show only the lines in scope that match; None shows all of them."""
+        self.chosen = query
+        super().set_filter(self.query_in_scope())
+
+    def status(self) -> str:
+        words = super().status()
+        scan = self.list.filter_scan
+        if self.chosen is not None or scan is None:
+            return words
+        _, _, rest = words.partition(" · ")  # nobody has asked for the scope: don't call it a filter
+        total = fmt.exact(scan.total()) + ("" if scan.complete else "…")
+        noun = self.noun[:-1] if total == "1" else self.noun
+        return f"{total} {noun}" + (f" · {rest}" if rest else "")
+
+    def action_filter(self) -> None:
+        self.finder.open("filter", self.chosen)
+
+    @property
+    def can_clear(self) -> bool:
+        return self.list.search is not None or self.chosen is not None
+
+
+def separator_text(run: RunView) -> str:
     """`run 2 · after 0.3 s · hello.py changed · 12:00:31`: the time from its start to its first pipeline."""
     parts = [f"run {run.run}"]
     if run.pipelines:

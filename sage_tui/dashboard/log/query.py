@@ -1,4 +1,4 @@
-"""What a search or a filter asks of a line, and where in the line it matched. Pure: no Textual."""
+"""Queries for search and filter: which lines match, and where in the line. Pure: no Textual."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from sage_runtime.events import ServiceCall
 from sage_tui.journal.lines import LONGEST, Line, LineQuery, Needle, needle
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-"""Levels in ascending order; `level:warning` takes what is at least a warning."""
+"""Levels in ascending order; `level:warning` matches warnings and above."""
 
 
 class QueryError(ValueError):
-    """A query that can't be understood; the message says what to change."""
+    """An invalid query; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A compiled query: `text` as it was typed; a line matches if all of its conditions hold.
+    """A compiled query; `text` is what was typed. A line matches if all conditions hold.
 
-    Words are one text to be found, in any case unless it has capitals. `re:` before it makes it a regular expression.
-    `source:NAME`, `level:LEVEL` and `is:stderr` (or another kind) narrow it down, service calls by `caller:NAME`,
-    `method:NAME` and `took:5ms` (or longer; `took:<5ms` shorter); a `-` before one of these inverts it.
+    The words are one text to find; case matters only if it has capitals. After `re:` they are a regular expression.
+    `source:NAME`, `level:LEVEL` and `is:stderr` (or another kind) narrow it down; for service calls, so do
+    `caller:NAME`, `method:NAME` and `took:5ms` (or longer; `took:<5ms` is shorter). A `-` inverts one of these.
     """
 
     text: str
@@ -32,13 +32,12 @@ class Query:
     needle: Needle | None = None
 
     def matches(self, line: Line) -> bool:
-        """Whether the line has everything that was asked for."""
         if self.pattern is not None and not self.pattern.search(line.text, 0, LONGEST):
             return False
         return all(condition(line) for condition in self.conditions)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where the text part matches in `text`, as pairs of start and end, for highlighting."""
+        """Where the words match in `text`, as pairs of start and end, for highlighting."""
         if self.pattern is None:
             return []
         return [match.span() for match in self.pattern.finditer(text, 0, LONGEST) if match.end() > match.start()]
@@ -48,10 +47,10 @@ _PREFIX = re.compile(r"(-?)(source|level|is|caller|method|took):(\S+)(?:\s+|$)",
 
 
 def parse(text: str) -> Query | None:
-    """The query in what somebody typed; None if it is empty.
+    """Parse what was typed; None if it is empty.
 
     Raises:
-        QueryError: an unknown level, no duration, or a regular expression with a mistake.
+        QueryError: there is an unknown level, an invalid duration or an invalid regular expression.
     """
     rest = text.strip()
     conditions: list[Callable[[Line], bool]] = []
@@ -67,7 +66,7 @@ def parse(text: str) -> Query | None:
 
 
 def wanted(queries: Sequence[Query]) -> LineQuery:
-    """The lines that match all queries."""
+    """The query of the journal for lines that match all of these."""
     return LineQuery(
         patterns=tuple(query.pattern for query in queries if query.pattern is not None),
         conditions=tuple(condition for query in queries for condition in query.conditions),
@@ -110,7 +109,7 @@ _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
 def _call_test(name: str, wanted: str) -> Callable[[ServiceCall], bool]:
-    """What a service call has to be; a duration without a unit is in milliseconds."""
+    """The condition for a service call. A duration without a unit is in milliseconds."""
     if name == "caller":
         return lambda call: wanted in (call.caller or "script").lower()
     if name == "method":

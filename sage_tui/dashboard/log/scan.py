@@ -1,30 +1,35 @@
-"""Search through lines on a thread of its own, the nearest first, so that the keys never wait for it."""
+"""Background search through the lines of runs, and the positions of its matches."""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from sage_runtime.events import ServiceCall
 from sage_tui.dashboard.log.query import Query, wanted
-from sage_tui.journal.lines import LineSource
+from sage_tui.dashboard.log.transcript import RowId, Transcript
+from sage_tui.journal.lines import Line, LineSource
 
 CHUNK = 512
-"""Lines that are searched in the first step."""
+"""Lines in the first step."""
 
 LARGEST = 16 * CHUNK
-"""Lines that are searched in a step at most."""
+"""The most lines in a step."""
 
 STEP = 0.004
-"""Seconds that a step should take: there are more lines in one where lines are searched quickly."""
+"""Seconds that a step should take: the number of lines in one follows from it."""
 
-BREATH = 0.001
-"""Seconds between two turns, for the thread that draws."""
+REST = 0.001
+"""Seconds of rest between two turns, for the thread that draws."""
 
 TURN = 0.01
-"""Seconds of searching between two breaths."""
+"""Seconds of searching between two rests."""
 
 
 @dataclass(slots=True)
@@ -43,10 +48,10 @@ class _Found:
 
 
 class Scan:
-    """Finds the lines of some runs that match queries: first those before a line, the nearest of them first.
+    """A search through the lines of some runs, on a thread of its own so that the keys never wait for it.
 
-    `start`, `stop`, `wake`, `numbers` and the counts belong to the dashboard's thread; `step` to the scanning thread
-    (or to a test that does without one).
+    Lines before a given one are searched first, the nearest of them first. `start`, `stop`, `wake`, `numbers` and the
+    counts are for the dashboard's thread, `step` for the scanning thread (or for a test without one).
     """
 
     def __init__(self, queries: Sequence[Query]) -> None:
@@ -59,7 +64,7 @@ class Scan:
         self._thread: threading.Thread | None = None
 
     def add(self, run: int, source: LineSource, near: int | None = None) -> None:
-        """Search this run too; with `near`, what lies before that line of it is searched before all else."""
+        """Search this run too; with `near`, the lines before that one come before all others."""
         if run not in self._runs:
             count = begin = source.count()
             if near is not None:
@@ -68,12 +73,11 @@ class Scan:
             self._wake.set()
 
     def start(self) -> None:
-        """Begin to search in the background."""
         self._thread = threading.Thread(target=self._work, name="search", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the search; what was found remains."""
+        """End the search; its matches remain."""
         self._stopped.set()
         self._wake.set()
 
@@ -90,15 +94,14 @@ class Scan:
                 now = time.perf_counter()
                 lines = max(CHUNK // 4, min(LARGEST, int(lines * min(2.0, STEP / max(now - began, 1e-9)))))
                 if now - turn >= TURN:
-                    if self._stopped.wait(BREATH):
+                    if self._stopped.wait(REST):
                         return
                     turn = now = time.perf_counter()
                 began = now
             self._wake.wait()
 
     def step(self, lines: int = CHUNK) -> bool:
-        """Search some lines: of those before `near`, else of the newest, else of the latest older ones; false at the
-        end."""
+        """Search some lines: those before `near`, else the newest, else older ones; false at the end."""
         runs = self._runs
         newest_first = sorted(runs, reverse=True)
         if self._near is not None:
@@ -132,12 +135,12 @@ class Scan:
 
     @property
     def searched_before(self) -> bool:
-        """Whether something was found before `near`, or nothing is there."""
+        """Whether a match before `near` was found, or there is none."""
         return self._near is None
 
     @property
     def complete(self) -> bool:
-        """Whether everything has been searched that was there when the search began."""
+        """Whether all lines that there were at the start have been searched."""
         return all(found.low <= found.source.first() and found.high >= found.count for found in self._runs.values())
 
     def total(self) -> int:
@@ -160,3 +163,87 @@ class Scan:
             found.merged.extend(found.newer[found.merged_newer : newer])
             found.merged_newer = newer
         return found.merged
+
+
+RANKED = 500
+"""How many lines of an order are kept."""
+
+Order = Callable[[ServiceCall], Any]
+
+ORDERS: Mapping[str, Order] = {
+    "took": lambda call: (-call.duration, -call.t),
+    "waited": lambda call: (-call.waited, -call.t),
+    "caller": lambda call: (call.caller or "script", -call.duration),
+    "method": lambda call: (call.method, -call.duration),
+}
+"""The orders other than by time, each as the sort key of a call."""
+
+
+class Ranking(Scan):
+    """The first `RANKED` of all matching calls in an order. `first` is for any thread, the rest as in `Scan`."""
+
+    def __init__(self, queries: Sequence[Query], order: str) -> None:
+        super().__init__(queries)
+        self.order = order
+        self._key = ORDERS[order]
+        self._best: list[tuple[Any, Line]] = []
+        self._best_lock = threading.Lock()
+        self._first: tuple[Line, ...] | None = ()
+
+    def first(self) -> tuple[Line, ...]:
+        """The lines in order; the same object while nothing has changed."""
+        with self._best_lock:
+            if self._first is None:
+                self._first = tuple(line for _, line in self._best)
+            return self._first
+
+    def _search(self, source: LineSource, start: int, stop: int) -> array[int]:
+        queries, key = self.queries, self._key
+        numbers = array("q")
+        found: list[tuple[Any, Line]] = []
+        for line in source.read(start, stop):
+            if isinstance(line.event, ServiceCall) and all(query.matches(line) for query in queries):
+                numbers.append(line.number)
+                found.append((key(line.event), line))
+        if found:
+            with self._best_lock:
+                best = sorted([*self._best, *found], key=lambda pair: pair[0])[:RANKED]
+                if (
+                    len(best) != len(self._best)
+                    or best[-1] is not self._best[-1]
+                    or any(a is not b for a, b in zip(best, self._best, strict=True))
+                ):
+                    self._best, self._first = best, None
+        return numbers
+
+
+FIRST, LAST = RowId(-1, -1), RowId(sys.maxsize, -1)
+"""Places before and behind all lines."""
+
+
+def match_position(transcript: Transcript, scan: Scan, place: RowId) -> int | None:
+    """Which match is at a place, counted from 1 for the oldest; None if there is none."""
+    before = 0
+    for lines in transcript.runs:
+        numbers = scan.numbers(lines.run)
+        if transcript.place_in(lines.run, place.number) == place:
+            index = bisect_left(numbers, place.number)
+            found = index < len(numbers) and numbers[index] == place.number
+            return before + index + 1 if found else None
+        before += len(numbers)
+    return None
+
+
+def next_match(transcript: Transcript, scan: Scan, direction: int, here: RowId) -> RowId | None:
+    """The next older (-1) or newer (1) match from a place; None if there is none on that side."""
+    for lines in transcript.runs if direction > 0 else reversed(transcript.runs):
+        numbers = scan.numbers(lines.run)
+        first = transcript.place_in(lines.run, numbers[0]) if numbers else None
+        if first is None or (first.run - here.run) * direction < 0:
+            continue
+        at = 0 if direction > 0 else len(numbers) - 1
+        if first.run == here.run:
+            at = bisect_right(numbers, here.number) if direction > 0 else bisect_left(numbers, here.number) - 1
+        if 0 <= at < len(numbers):
+            return first._replace(number=numbers[at])
+    return None

@@ -1,7 +1,7 @@
-"""What a line pane scrolls over: one channel of the session's recent runs, a rule before each run but the first.
+"""The rows of a line pane: one channel of the session's recent runs, with a separator before each run but the first.
 
-Rows are what can be seen. They differ from the journal's lines where an unfinished line was continued or replaced
-(`print(".", end="")`, progress bars), where old lines are no longer kept, and where a filter is on.
+Rows differ from the journal's lines where an unfinished line was continued or replaced (`print(".", end="")`, progress
+bars), where old lines are no longer kept, and where a filter is on.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import NamedTuple
 from sage_tui.journal.lines import Line, LineSource
 
 BLOCK = 64
-"""Lines that are read at once and kept together."""
+"""Lines that are read and cached together."""
 
 BLOCKS_KEPT = 64
 RUNS_KEPT = 8
-"""Runs that a pane can be scrolled back over."""
+"""How many runs a pane can be scrolled back over."""
 
 FOLD_AT_ONCE = 512
-"""New lines looked at in one go for continuations; of a flood only the last so many are."""
+"""New lines checked for continuations per step; of a flood, only the last so many are."""
 
 LONGEST_JOINED = 64 * 1024
-"""Characters that continued pieces are joined up to."""
+"""The most characters of joined pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RunSeparator:
 
 
 class RowId(NamedTuple):
-    """A position that stays true while rows come and go: the run's index and the line's number; -1 is its rule."""
+    """A position that stays valid while rows come and go: the run's index and the line's number (-1: separator)."""
 
     run: int
     number: int
@@ -60,7 +60,7 @@ class RunLines:
         """The numbers of the lines that a filter lets through, ascending; None without a filter."""
 
     def advance(self) -> None:
-        """Take note of the lines that have come since the last time."""
+        """Take in the lines that have come since the last time."""
         self.count, self.first = self.source.count(), self.source.first()
         if self._folded < self.count:
             self._fold()
@@ -92,13 +92,11 @@ class RunLines:
             self._joined[line.number] = start
 
     def rows(self) -> int:
-        """How many rows there are."""
         if self.chosen is not None:
-            return bisect_left(self.chosen, self.count)  # the search may be ahead of what has been taken note of
+            return bisect_left(self.chosen, self.count)  # the search may be ahead of what has been taken in
         return max(0, self.count - self.first - len(self._hidden))
 
     def number(self, row: int) -> int:
-        """The number of the line in a row."""
         if self.chosen is not None:
             return self.chosen[row]
         hidden = self._hidden
@@ -106,7 +104,7 @@ class RunLines:
         return row + bisect_right(range(len(hidden)), row, key=lambda i: hidden[i] - i)
 
     def row(self, number: int) -> int:
-        """The row of a line; of the next one that has a row if it is hidden."""
+        """The row of a line; if it is hidden, of the next one with a row."""
         if self.chosen is not None:
             return bisect_left(self.chosen, number)
         return max(0, number - self.first - bisect_left(self._hidden, number))
@@ -140,7 +138,7 @@ class Transcript:
         self._dropped = 0
 
     def show_run(self, run: int, source: LineSource) -> bool:
-        """Begin a run's lines below those of the runs before; whether it was a new one."""
+        """Append a run; whether it was a new one."""
         if self.runs and self.runs[-1].run >= run:
             return False
         self.runs.append(RunLines(run, source))
@@ -150,21 +148,20 @@ class Transcript:
         return True
 
     def advance(self) -> None:
-        """Take note of new lines."""
+        """Take in new lines."""
         for lines in self.runs:
             lines.advance()
 
     def choose(self, chosen: Callable[[int], array[int]] | None) -> None:
-        """Show only the lines that a filter chose, by run number, or all."""
+        """Show only the lines that a filter let through, by run number; None shows all."""
         for lines in self.runs:
             lines.chosen = None if chosen is None else chosen(lines.run)
 
     def count(self) -> int:
-        """Rows in all."""
         return sum(rule + lines.rows() for lines, rule in self._parts())
 
     def _parts(self) -> Iterator[tuple[RunLines, int]]:
-        """Every run with 1 if a rule stands before its lines, else 0: not before the first lines, nor before none."""
+        """Every run with 1 if there is a separator before its lines, else 0: not before the first lines."""
         above = False
         for lines in self.runs:
             rows = lines.rows()
@@ -172,7 +169,7 @@ class Transcript:
             above = above or rows > 0
 
     def total(self) -> int:
-        """Lines in all that can be scrolled to without a filter, to tell how many are new."""
+        """Lines in all, without a filter; their difference is how many are new."""
         return sum(lines.count - lines.first for lines in self.runs)
 
     def place(self, row: int) -> RowId | None:
@@ -188,7 +185,7 @@ class Transcript:
         return None
 
     def row(self, place: RowId) -> int:
-        """The row of a place; the nearest one after it that is shown, within 0 and `count()`."""
+        """The row of a place, or of the nearest shown one after it, within 0 and `count()`."""
         row = 0
         for index, (lines, rule) in enumerate(self._parts(), start=self._dropped):
             if index > place.run or (index == place.run and place.number < 0):
@@ -200,7 +197,7 @@ class Transcript:
         return row
 
     def at(self, place: RowId) -> Line | RunSeparator | None:
-        """What is shown at a place."""
+        """The line or separator at a place."""
         index = place.run - self._dropped
         if not 0 <= index < len(self.runs):
             return None

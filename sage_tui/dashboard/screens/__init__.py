@@ -1,1 +1,1 @@
-"""placeholder"""
+"""The screens: main, operator, service, failures, details, help."""

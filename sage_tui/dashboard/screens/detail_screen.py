@@ -1,4 +1,4 @@
-"""A box over the screen that shows one thing whole: a line, a service call, a group of failures."""
+"""A box that shows one thing in full: a line, a service call, a step of a traced record."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sage_runtime.events import Failure, ServiceCall
+from sage_tui.journal.lines import Line, LineSource
 from sage_tui.state import format as fmt
+from sage_tui.state.views import RunView
 
 LONGEST = 100_000
-"""Characters of one text that are shown; a note says how many there are."""
+"""The most characters of a text that are shown; a note says how many follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Detail:
 
 
 def safe_text(text: str) -> str:
-    """A text of several lines with each of them safe to show, cut where it is far too long."""
+    """A text of several lines, each safe to show; cut after `LONGEST` characters."""
     shown = text[:LONGEST]
     lines = "\n".join(fmt.clean(line) for line in shown.split("\n"))
     if len(text) > LONGEST:
@@ -67,7 +70,7 @@ class DetailScreen(ModalScreen[None]):
         self.detail = detail
 
     def compose(self) -> ComposeResult:
-        # the facts scroll with the rest, to which they would leave little room on a small screen
+        # the facts scroll too: on a small screen they would leave little room for the rest
         with Vertical(classes="box"), VerticalScroll(can_focus=True):
             yield Static(id="facts", markup=False)
             yield Static(id="sections", markup=False)
@@ -76,7 +79,6 @@ class DetailScreen(ModalScreen[None]):
         self.show_detail(self.detail)
 
     def show_detail(self, detail: Detail) -> None:
-        """Show this instead."""
         self.detail = detail
         box = self.query_one(".box")
         box.border_title = Content(fmt.clean(detail.title))
@@ -85,15 +87,12 @@ class DetailScreen(ModalScreen[None]):
         self.query_one("#sections", Static).update(_sections(detail.sections))
 
     def action_copy(self) -> None:
-        """Copy what the mouse has selected, else everything."""
         self.app.copy_to_clipboard(self.get_selected_text() or self.detail.plain())
 
     def action_scroll(self, by: int) -> None:
-        """Scroll by a line."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     async def action_dismiss(self, result: None = None) -> None:
-        """Close the box."""
         self.dismiss(result)
 
 
@@ -112,3 +111,69 @@ def _sections(sections: Sequence[Section]) -> Content:
         parts.append(Content.assemble((safe_text(section.text), section.look)))
         parts.append(Content(""))
     return Content("\n").join(parts[:-1])
+
+
+SOON = 1.0
+"""The most seconds between a failed call and its own failure."""
+
+
+def call_detail(call: ServiceCall, failure: Failure | None = None) -> Detail:
+    """The detail of a service call."""
+    caller = call.caller or "script"
+    if call.replica is not None:
+        caller += f" (replica {call.replica})"
+    facts = [
+        ("time", fmt.clock(call.t, milliseconds=True)),
+        ("caller", caller),
+        ("waited", fmt.duration(call.waited)),
+        ("took", fmt.duration(call.duration)),
+        ("call", f"{call.id}" + (f", made in call {call.parent}" if call.parent is not None else "")),
+        ("pipeline", call.pipeline),
+    ]
+    sections = [Section("arguments", call.arguments or "(none)")]
+    if call.error is None:
+        sections.append(Section("result", call.result if call.result is not None else "None"))
+    else:
+        sections.append(Section("raised", call.error, "$look-bad"))
+        if failure is not None and failure.traceback:
+            own = abs(failure.t - call.t) <= SOON
+            heading = (
+                "traceback" if own else f"traceback of the same error at {fmt.clock(failure.t, milliseconds=True)}"
+            )
+            sections.append(Section(heading, failure.traceback.rstrip()))
+    return Detail(f"{call.service}.{call.method}", facts, sections)
+
+
+def failure_of(call: ServiceCall, run: RunView, failures: LineSource) -> Failure | None:
+    """The failure of a failed call: the nearest in time of its service's samples with the same type."""
+    if call.error is None:
+        return None
+    exception = call.error.partition(":")[0].rpartition(".")[2]
+    nearest: Failure | None = None
+    for group in run.failures:
+        fits = group.source == call.service and group.pipeline in (call.pipeline, None)
+        if not fits or group.exception.rpartition(".")[2] != exception:
+            continue
+        for position in group.positions:
+            for line in failures.read(position, position + 1):
+                failure = line.event
+                if isinstance(failure, Failure) and (
+                    nearest is None or abs(failure.t - call.t) < abs(nearest.t - call.t)
+                ):
+                    nearest = failure
+    return nearest
+
+
+def line_detail(line: Line) -> Detail:
+    """The detail of a line of any channel."""
+    if isinstance(line.event, ServiceCall):
+        return call_detail(line.event)
+    facts = [
+        ("time", fmt.clock(line.t, milliseconds=True)),
+        ("source", line.source or "script"),
+        ("pipeline", line.pipeline or ""),
+        ("kind", line.kind),
+        ("line", fmt.exact(line.number + 1)),
+        ("logger", getattr(line.event, "logger", "")),
+    ]
+    return Detail("Line", facts, [Section("text", line.text)])

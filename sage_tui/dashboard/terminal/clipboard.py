@@ -1,31 +1,33 @@
-"""Where copied text goes: this computer's clipboard, tmux's buffer, the terminal's clipboard, or a file.
-
-Nothing is promised that can't be known: a program's exit status can, what a terminal does with a sequence can't.
-"""
+"""Where copied text goes: this computer's clipboard, tmux's buffer, the terminal's clipboard, or a file."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.app import App
+from textual.message import Message
 
 from sage_runtime.frozen import Frozen
 from sage_tui.state import format as fmt
 
 PATIENCE = 3.0
-"""Seconds that a program may take for a text."""
+"""Seconds that a program may take."""
 
 LONGEST_SEQUENCE = 74_000
-"""Bytes that terminals take in one sequence at most: xterm reads 100,000 characters of base 64."""
+"""The most bytes that terminals take in one sequence: xterm reads 100,000 characters of base 64."""
 
 _REMOTE = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 _DEAF = ("dumb", "linux", "vt100", "vt102", "vt220", "cons25", "emacs", "eterm-color")
-"""Terminals that have no clipboard."""
+"""Terminals without a clipboard."""
 
 
 class ClipboardProgram(Frozen):
-    """A program that takes a text on its stdin; `words` tell where the text is then."""
+    """A program that takes a text on its stdin; `words` say where the text is then."""
 
     command: tuple[str, ...]
     words: str
@@ -33,7 +35,7 @@ class ClipboardProgram(Frozen):
 
 
 class CopyResult(Frozen):
-    """What became of a text. `sequence`: it has yet to be sent to the terminal."""
+    """Where a text went. With `sequence`, it is still to be sent to the terminal."""
 
     words: str
     sequence: bool = False
@@ -41,9 +43,9 @@ class CopyResult(Frozen):
 
 
 def programs(environment: Mapping[str, str], platform: str) -> Sequence[ClipboardProgram]:
-    """The programs that may take a text, the best first; they need not be installed.
+    """The programs that may take a text, the best first; they may not be installed.
 
-    Over SSH the clipboard of the computer that we run on is nobody's, so it is only tmux there.
+    Over SSH nobody uses the clipboard of the remote computer, so there it is only tmux.
     """
     found = []
     if not any(environment.get(name) for name in _REMOTE):
@@ -57,7 +59,7 @@ def programs(environment: Mapping[str, str], platform: str) -> Sequence[Clipboar
         if environment.get("WSL_DISTRO_NAME"):
             found.append(ClipboardProgram(("clip.exe",), "to the clipboard of Windows (clip.exe)", "utf-16-le"))
     if environment.get("TMUX"):
-        # tmux lets no program inside it set the terminal's clipboard by a sequence, unless it is told to
+        # by default, tmux doesn't let a program inside it set the terminal's clipboard by a sequence
         buffer = "to tmux's buffer (prefix ] pastes)"
         found.append(
             ClipboardProgram(("tmux", "load-buffer", "-w", "-"), f"{buffer} and, if tmux may, the terminal's clipboard")
@@ -67,10 +69,10 @@ def programs(environment: Mapping[str, str], platform: str) -> Sequence[Clipboar
 
 
 def hears(environment: Mapping[str, str], text: str) -> bool:
-    """Whether the terminal may take a text by the sequence OSC 52."""
+    """Whether the terminal may accept a text by the sequence OSC 52."""
     if environment.get("TERM", "") in _DEAF or environment.get("TERM_PROGRAM") == "Apple_Terminal":
         return False
-    if environment.get("TMUX") or environment.get("STY"):  # GNU screen keeps the sequence to itself
+    if environment.get("TMUX") or environment.get("STY"):  # GNU screen swallows the sequence
         return False
     return len(text.encode("utf-8", "replace")) <= LONGEST_SEQUENCE
 
@@ -78,7 +80,7 @@ def hears(environment: Mapping[str, str], text: str) -> bool:
 def put(
     text: str, environment: Mapping[str, str], platform: str, run: Callable[[ClipboardProgram, str], bool]
 ) -> CopyResult:
-    """Copy a text in the best way there is. Not for the dashboard's thread: programs are waited for."""
+    """Copy a text in the best available way. Waits for programs: not for the dashboard's thread."""
     size = _size(text)
     for program in programs(environment, platform):
         if run(program, text):
@@ -98,7 +100,7 @@ def _size(text: str) -> str:
 
 
 def run(program: ClipboardProgram, text: str) -> bool:
-    """Hand a text to a program; whether it took it. It may stay, to answer for the clipboard."""
+    """Pass a text to a program; whether it took it. It may keep running, to serve the clipboard."""
     try:
         done = subprocess.run(
             program.command,
@@ -107,7 +109,7 @@ def run(program: ClipboardProgram, text: str) -> bool:
             stderr=subprocess.DEVNULL,
             timeout=PATIENCE,
             check=False,
-            process_group=0,  # out of reach of the terminal's keys; in our session, or it was taken for an orphan
+            process_group=0,  # the terminal's keys don't reach it; in its own session it would count as an orphan
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -115,8 +117,47 @@ def run(program: ClipboardProgram, text: str) -> bool:
 
 
 def _write(text: str) -> str:
-    """Put a text into a new file that is only its owner's, and tell its name."""
+    """Write a text into a new file that only its owner may read; returns its name."""
     number, path = tempfile.mkstemp(prefix="sage-tui-copied-", suffix=".txt")
     with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
         file.write(text)
     return path
+
+
+class CopyActions(App[None]):
+    """A part of the app: copying. Textual, too, calls `copy_to_clipboard`: for ctrl+c with something selected."""
+
+    @dataclass
+    class Copied(Message):
+        """A text was copied on another thread, or could not be."""
+
+        text: str
+        result: CopyResult
+
+    copied = ""
+
+    @property
+    def clipboard(self) -> str:
+        """The last text that was copied, for pasting into the dashboard's own fields."""
+        return self.copied
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text, and say where it went."""
+        text = text.encode("utf-8", "replace").decode()  # a script may print halves of characters
+        self.copied = text
+        if not programs(os.environ, sys.platform):
+            self._report_copy(text, put(text, os.environ, sys.platform, run))
+            return
+
+        def copy() -> None:
+            self.post_message(self.Copied(text, put(text, os.environ, sys.platform, run)))
+
+        self.run_worker(copy, thread=True, group="clipboard", name="copy")
+
+    def on_copy_actions_copied(self, event: Copied) -> None:
+        self._report_copy(event.text, event.result)
+
+    def _report_copy(self, text: str, result: CopyResult) -> None:
+        if result.sequence:
+            super().copy_to_clipboard(text)
+        self.notify(result.words, severity="error" if result.failed else "information", markup=False)

@@ -1,4 +1,4 @@
-"""The pane of service calls: a row for each method of each service, and below every call."""
+"""The pane of service calls: a row for each method of each service, and every call below."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from sage_runtime.events import ServiceCall
+from sage_tui.dashboard.base.indicators import duration_span, failed_span, number_span
 from sage_tui.dashboard.base.strips import Span
 from sage_tui.dashboard.base.table import Column, Table
-from sage_tui.dashboard.compare.baselines import NOTHING, Baselines, Changes, change_of, change_span
-from sage_tui.dashboard.log.formatters import CallFormatter
+from sage_tui.dashboard.compare.baselines import ChangesColumn, change_of, change_span
+from sage_tui.dashboard.context import Context
+from sage_tui.dashboard.log.formatters import CallFormatter, slow_limits
 from sage_tui.dashboard.log.line_pane import LinePane
-from sage_tui.dashboard.log.run_lines import RunLinesFinder
-from sage_tui.dashboard.log.slow_calls import limits
-from sage_tui.dashboard.log.source_colours import SourceColours
 from sage_tui.dashboard.messages import ServiceOpened
 from sage_tui.state import format as fmt
 from sage_tui.state.views import MethodView, ServiceView, SessionView
 
 LEAST_LINES = 3
-"""Call lines that stay visible under the table."""
+"""The fewest lines of calls below the table."""
 
 
 NO_SERVICES = """This pipeline has no services.
-What it calls would be here: who asked, for what, the answer, and how long that took."""
+Service calls are shown here: caller, arguments, result, and how long they took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +42,32 @@ def _name(row: MethodRow, width: int) -> list[Span]:
     return [Span("◇ ", "accent"), Span(fmt.pad(name, width - 2))]
 
 
-def _latency(row: MethodRow, which: str) -> Span:
-    seconds = getattr((row.method or row.service).latency, which)
-    return Span(fmt.duration(seconds)) if seconds > 0 else Span("–", "muted")
-
-
-def _number(number: int, look: str = "") -> Span:
-    return Span(fmt.exact(number) if number < 1_000_000 else fmt.count(number), look if number else "muted")
-
-
-def _errors(row: MethodRow, width: int) -> Span:
-    errors = (row.method or row.service).errors
-    return Span(f"✗ {fmt.count(errors)}", "bad") if errors else Span("0", "muted")
+def _figures(row: MethodRow) -> MethodView | ServiceView:
+    return row.method or row.service
 
 
 def _callers(row: MethodRow, width: int) -> Span:
-    callers = (row.method.callers if row.method else row.service.callers) or {}
+    callers = _figures(row).callers or {}
     most = sorted(callers.items(), key=lambda item: (-item[1], item[0]))
     return Span("  " + fmt.clean(", ".join(f"{name} {fmt.count(calls)}" for name, calls in most)), "muted")
 
 
 COLUMNS: tuple[Column[MethodRow], ...] = (
     Column("service.method", 18, _name, align="left", grow=True, most=36),
-    Column("calls", 7, lambda r, w: _number((r.method or r.service).calls)),
-    Column("/s", 6, lambda r, w: Span(fmt.rate((r.method or r.service).rate), "strong"), rank=1),
-    Column("p50", 8, lambda r, w: _latency(r, "p50"), rank=5),
-    Column("p95", 8, lambda r, w: _latency(r, "p95"), rank=6),
-    Column("p99", 8, lambda r, w: _latency(r, "p99")),
-    Column("failed", 8, _errors, rank=2),
-    Column("active", 8, lambda r, w: _number((r.method or r.service).in_flight), rank=7),
-    Column("queued", 8, lambda r, w: _number((r.method or r.service).waiting, "warn"), rank=3),
+    Column("calls", 7, lambda r, w: number_span(_figures(r).calls)),
+    Column("/s", 6, lambda r, w: Span(fmt.rate(_figures(r).rate), "strong"), rank=1),
+    Column("p50", 8, lambda r, w: duration_span(_figures(r).latency.p50), rank=5),
+    Column("p95", 8, lambda r, w: duration_span(_figures(r).latency.p95), rank=6),
+    Column("p99", 8, lambda r, w: duration_span(_figures(r).latency.p99)),
+    Column("failed", 8, lambda r, w: failed_span(_figures(r).errors), rank=2),
+    Column("active", 8, lambda r, w: number_span(_figures(r).in_flight), rank=7),
+    Column("queued", 8, lambda r, w: number_span(_figures(r).waiting, "warn"), rank=3),
     Column("  callers", 12, _callers, align="left", rank=8, grow=True, most=60),
 )
 
 
 class CallsPane(LinePane):
-    """Services above, calls below. The key of the pane, pressed again, goes from one to the other."""
+    """Services above, calls below. Pressing the pane's key again switches between them."""
 
     pane = "calls"
     label = "Service calls"
@@ -93,12 +82,12 @@ class CallsPane(LinePane):
         Binding("o", "slowest", "Slowest", tooltip="The slowest calls of this service", id="calls.slowest"),
     ]
 
-    def __init__(self, colours: SourceColours, finder: RunLinesFinder, baselines: Baselines) -> None:
-        self._presenter = CallFormatter(colours)
-        super().__init__(self._presenter, finder)
-        self._baselines = baselines
-        self._changes = NOTHING
+    def __init__(self, context: Context) -> None:
+        self._formatter = CallFormatter(context.colours)
+        super().__init__(self._formatter, context.session)
+        self._baselines = context.baselines
         self.table: Table[MethodRow] = Table(COLUMNS)
+        self._changes = ChangesColumn(self.table, 3, lambda title: Column(title, 8, self._change, align="left", rank=4))
         self._rows: dict[str, MethodRow] = {}
 
     def compose(self) -> ComposeResult:
@@ -107,22 +96,22 @@ class CallsPane(LinePane):
             yield from super().compose()
 
     def show_view(self, view: SessionView) -> None:
-        self._show_changes(self._baselines.changes(view))
+        self._changes.show(self._baselines.changes(view))
         self.table.show_rows(self._method_rows(view))
         self._divide()
         self._mark_slow_calls(view)
         pipelines = view.shown.pipelines
-        self.list.say(NO_SERVICES if pipelines and not any(one.services for one in pipelines) else self.empty)
+        self.list.set_empty(NO_SERVICES if pipelines and not any(one.services for one in pipelines) else self.empty)
         super().show_view(view)
 
     def _mark_slow_calls(self, view: SessionView) -> None:
-        found = limits(service for pipeline in view.shown.pipelines for service in pipeline.services)
-        if not found.near(self._presenter.limits):
-            self._presenter.limits = found
-            self.list.present_anew()
+        found = slow_limits(service for pipeline in view.shown.pipelines for service in pipeline.services)
+        if not found.near(self._formatter.limits):
+            self._formatter.limits = found
+            self.list.reformat()
 
     def _method_rows(self, view: SessionView) -> list[tuple[str, MethodRow]]:
-        """The rows; an unchanged method keeps its row object, so that the table need not be drawn again."""
+        """The rows; an unchanged method keeps its row object, so that the table isn't redrawn."""
         rows: dict[str, MethodRow] = {}
         for pipeline in view.shown.pipelines:
             for service in pipeline.services:
@@ -134,21 +123,11 @@ class CallsPane(LinePane):
         self._rows = rows
         return list(rows.items())
 
-    def _show_changes(self, changes: Changes) -> None:
-        """Have a column for what differs from the run before, while there is one."""
-        if changes is self._changes:
-            return
-        if changes.run != self._changes.run:
-            column: Column[MethodRow] = Column(f"vs #{changes.run}", 8, self._change, align="left", rank=4)
-            self.table.set_columns(COLUMNS if changes.run is None else (*COLUMNS[:3], column, *COLUMNS[3:]))
-        self._changes = changes
-        self.table.refresh()
-
     def _change(self, row: MethodRow, width: int) -> Span:
-        return change_span(change_of(self._changes, row.service, row.method.method if row.method else ""))
+        return change_span(change_of(self._changes.changes, row.service, row.method.method if row.method else ""))
 
     def _divide(self) -> None:
-        """Give the table as many rows as it needs, while enough are left for the calls."""
+        """Give the table the rows it needs, as long as enough are left for the calls."""
         inner = self.size.height
         rows = self.table.row_count + 1
         height = 0 if rows == 1 or inner < LEAST_LINES + 2 else min(rows, max(2, inner // 2), inner - LEAST_LINES)
@@ -157,14 +136,14 @@ class CallsPane(LinePane):
             self.table.display = height > 0
 
     def action_switch(self) -> None:
-        """Give the keys to the table, or back to the calls."""
+        """Focus the table, or the calls again."""
         if self.table.display and self.list.has_focus:
             self.table.focus()
         else:
             self.list.focus()
 
     def action_slowest(self) -> None:
-        """Show the slowest calls: of the service under the cursor, or of that with the slowest one."""
+        """Show the slowest calls of the service under the cursor, or of the service with the slowest one."""
         key = self._service_chosen()
         if key is not None:
             self.post_message(ServiceOpened(key, slowest=True))

@@ -1,32 +1,170 @@
-"""The pane with the pipeline's graph: the picture comes from `state.layout`, the live numbers are painted into it."""
+"""The pane with the pipeline's graph and its live numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, TypeAlias
 
+from rich.cells import cell_len
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.widget import Widget
 
+from sage_tui.dashboard.base.indicators import STATES, cause_of, load, load_span
 from sage_tui.dashboard.base.pane import Pane
-from sage_tui.dashboard.base.strips import Span, StripWidget, wrapped
-from sage_tui.dashboard.cause import cause_of
+from sage_tui.dashboard.base.strips import ScrollingLines, Span, crop, span, spans_width, wrapped
+from sage_tui.dashboard.context import Context
 from sage_tui.dashboard.messages import OperatorOpened, OperatorSelected, ServiceOpened
-from sage_tui.dashboard.widgets.nodes import Cells, PaintedGraph
 from sage_tui.state import format as fmt
 from sage_tui.state.layout import GraphLayout, GraphNode, Topologies, Topology, best_layout, too_large
-from sage_tui.state.views import RunView, SessionView
+from sage_tui.state.views import Bottleneck, OperatorView, PipelineView, RunView, ServiceView, SessionView
+
+Cells: TypeAlias = dict[int, tuple[str, str]]
+"""Column → character and look."""
+
+_LINE_LOOKS: Mapping[str, str] = {"edge": "muted", "feedback": "accent", "call": "muted"}
+
+
+class PaintedGraph:
+    """A picture of a graph with the numbers of a run."""
+
+    def __init__(self, picture: GraphLayout) -> None:
+        self.picture = picture
+        self._base = self._paint_lines()
+        self._by_row: dict[int, list[GraphNode]] = {}
+        for node in picture.nodes:
+            for y in range(node.y, node.y + node.height):
+                self._by_row.setdefault(y, []).append(node)
+        self._operators: dict[str, OperatorView] = {}
+        self._services: dict[str, ServiceView] = {}
+        self._pipelines: dict[str, PipelineView] = {}
+        self._bottleneck: Bottleneck | None = None
+
+    def _paint_lines(self) -> dict[int, Cells]:
+        rows: dict[int, Cells] = {}
+        for (x, y), character in self.picture.characters.items():
+            rows.setdefault(y, {})[x] = (character, _LINE_LOOKS[self.picture.kinds.get((x, y), "edge")])
+        return rows
+
+    def show_run(self, run: RunView) -> None:
+        """Take the numbers from this run."""
+        self._operators = {one.key: one for pipeline in run.pipelines for one in pipeline.operators}
+        self._services = {one.key: one for pipeline in run.pipelines for one in pipeline.services}
+        self._pipelines = {pipeline.id: pipeline for pipeline in run.pipelines}
+        self._bottleneck = run.bottleneck
+
+    def row(self, y: int, selected: str | None, focused: bool) -> Cells:
+        cells = dict(self._base.get(y, ()))
+        for node in self._by_row.get(y, ()):
+            if node.kind == "operator":
+                self._operator(cells, node, y, selected == node.key, focused)
+            elif node.kind == "service":
+                self._service(cells, node, y, selected == node.key, focused)
+            else:
+                self._title(cells, node)
+        return cells
+
+    def _operator(self, cells: Cells, node: GraphNode, y: int, selected: bool, focused: bool) -> None:
+        operator = self._operators.get(node.key)
+        limiting = self._limits(node.key)
+        look = "key" if selected and focused else "bad" if operator and operator.state == "failed" else "muted"
+        if limiting and not (selected and focused):
+            look = "accent"
+        for x, row in node.frame:
+            if row == y:
+                cells[x] = (cells[x][0], look)
+        if node.mark is not None and node.mark[1] == y:
+            cells[node.mark[0]] = (cells[node.mark[0]][0], look)
+        if y == node.text_y:
+            name_look = "picked" if selected and focused else "strong"
+            self._put(cells, node.text_x, [span(fmt.clean(node.name), node.text_width, name_look)])
+        if operator is None:
+            return
+        if y == node.numbers_y:
+            beside = node.height == 1 and operator.errors > 0  # without a frame, the failures go beside the numbers
+            self._put(cells, node.numbers_x, operator_numbers(operator, node.numbers_width, failures=beside))
+        if node.height > 1 and y == node.y and operator.parallelism > 1:
+            text = f"×{operator.parallelism}"
+            self._put(cells, node.x + node.width - 2 - cell_len(text), [Span(text, "accent")])
+        if node.height > 1 and y == node.y + node.height - 1 and operator.errors:
+            self._put(cells, node.x + 1, [Span(f"✗ {fmt.count(operator.errors)} ", "bad")])
+
+    def _limits(self, key: str) -> bool:
+        limit = self._bottleneck
+        if limit is None:
+            return False
+        return key == f"{limit.pipeline}/{limit.service or limit.operator}"
+
+    def _service(self, cells: Cells, node: GraphNode, y: int, selected: bool, focused: bool) -> None:
+        service = self._services.get(node.key)
+        if node.mark is not None and node.mark[1] == y:
+            cells[node.mark[0]] = (cells[node.mark[0]][0], "key" if selected and focused else "accent")
+        if y == node.text_y:
+            look = "picked" if selected and focused else "accent" if self._limits(node.key) else "strong"
+            self._put(cells, node.text_x, [span(fmt.clean(node.name), node.text_width, look)])
+        if y == node.numbers_y and service is not None:
+            self._put(cells, node.numbers_x, service_numbers(service, node.numbers_width))
+
+    def _title(self, cells: Cells, node: GraphNode) -> None:
+        pipeline = self._pipelines.get(node.key)
+        spans = [Span(fmt.clean(node.name), "strong")]
+        if pipeline is not None:
+            glyph, look = STATES.get(pipeline.status, ("○", "muted"))
+            took = "" if pipeline.duration is None else f" in {fmt.duration(pipeline.duration)}"
+            spans.append(Span(f"  {glyph} {pipeline.status}{took}", look))
+        self._put(cells, node.x, spans)
+
+    @staticmethod
+    def _put(cells: Cells, x: int, spans: Sequence[Span]) -> None:
+        for text, look in spans:
+            for character in text:
+                cells[x] = (character, look)
+                width = cell_len(character)
+                if width == 2:
+                    cells[x + 1] = ("", look)
+                x += width
+
+
+def operator_numbers(operator: OperatorView, width: int, *, failures: bool = False) -> list[Span]:
+    """`1.2k/s ▂▅▆ ▇ 93%` while it runs, its total when it has ended; exactly `width` cells."""
+    if operator.state in ("finished", "failed", "stopped"):
+        total = operator.records_out or operator.records_in
+        glyph, look = STATES[operator.state]
+        return crop([Span(f"{glyph} ", look), Span(fmt.exact(total)), Span(" rec", "muted")], 0, width)
+    if operator.state == "starting":
+        return crop([Span("starting", "muted")], 0, width)
+    rate = [Span(f"{fmt.rate(operator.rate):>4}", "" if operator.rate else "muted"), Span("/s", "muted")]
+    share = load_span(load(operator))
+    room = width - spans_width([*rate, share]) - 1
+    middle = [Span(" ")]
+    if failures and room >= 4:
+        middle = [Span(" "), span(f"✗ {fmt.count(operator.errors)}", room - 1, "bad"), Span(" ")]
+    elif room >= 2:
+        middle = [Span(" "), Span(fmt.spark(operator.history, room - 1), "good"), Span(" ")]
+    elif room > 0:
+        middle = [Span(" " * (room + 1))]
+    return crop([*rate, *middle, share], 0, width, mark=False)
+
+
+def service_numbers(service: ServiceView, width: int) -> list[Span]:
+    """`1.2k/s  p99 0.4 ms`, or how many calls failed; exactly `width` cells."""
+    if not service.calls:
+        return crop([Span("no calls yet", "muted")], 0, width)
+    spans = [Span(f"{fmt.rate(service.rate):>4}", "" if service.rate else "muted"), Span("/s  ", "muted")]
+    if service.errors:
+        spans.append(Span(f"✗ {fmt.count(service.errors)}", "bad"))
+    else:
+        spans += (Span("p99 ", "muted"), Span(fmt.duration(service.latency.p99)))
+    return crop(spans, 0, width)
+
 
 WIDEST_WORDS, LEAST_WORDS, MOST_LINES = 64, 30, 6
-"""Cells and lines for why a script failed, where a graph would be."""
+"""Cells and lines for the reason of a failure, in place of a graph."""
 
 
-class GraphView(StripWidget, can_focus=True):
-    """The picture, scrolled where it is larger than the pane; the arrows go from node to node."""
+class GraphView(ScrollingLines, can_focus=True):
+    """The picture; it scrolls if it is larger than the pane. The arrows go from node to node."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "go(-1, 0)", "Left", show=False, id="graph.left"),
@@ -46,10 +184,8 @@ class GraphView(StripWidget, can_focus=True):
         self._painted: PaintedGraph | None = None
         self._empty: tuple[str, ...] = ()
 
-    # --- what is shown ---------------------------------------------------------------------------------------------
-
     def show_run(self, run: RunView, empty: tuple[str, ...]) -> None:
-        """Show a run's graph; `empty` are the lines to show instead of an empty one."""
+        """Show a run's graph; `empty` are the lines shown in place of an empty one."""
         old, self._run = self._run, run
         if empty != self._empty:
             self._empty = empty
@@ -68,7 +204,7 @@ class GraphView(StripWidget, can_focus=True):
         self.redraw()
 
     def wanted_rows(self, run: RunView, most: int) -> int:
-        """The rows in which the graph would be drawn most generously at the present width, `most` at most."""
+        """The rows that the graph would take at the present width, `most` at most."""
         if not run.pipelines:
             return 7
         topology, width = self._topologies.of(run.pipelines), max(20, self.size.width or 70)
@@ -104,17 +240,14 @@ class GraphView(StripWidget, can_focus=True):
 
     @property
     def picture(self) -> GraphLayout | None:
-        """The drawing that is shown."""
         return None if self._painted is None else self._painted.picture
 
     def on_resize(self) -> None:
         self._lay_out()
         self.refresh()
 
-    # --- selection -------------------------------------------------------------------------------------------------
-
     def select(self, key: str) -> None:
-        """Set a node off from the others, without telling anybody."""
+        """Highlight a node, without a message."""
         if key != self.selected:
             self.selected = key
             node = self._node(key)
@@ -138,7 +271,6 @@ class GraphView(StripWidget, can_focus=True):
         self.scroll_to_region(Region(region.x, region.y, node.width, node.height), animate=False)
 
     def action_go(self, right: int, down: int) -> None:
-        """Select the nearest node in a direction."""
         here = self._node(self.selected)
         if here is None:
             first = next(iter(self._choices()), None)
@@ -154,7 +286,6 @@ class GraphView(StripWidget, can_focus=True):
             self._choose(best)
 
     def action_open(self) -> None:
-        """Open the selected operator or service."""
         node = self._node(self.selected)
         if node is not None:
             self.post_message(ServiceOpened(node.key) if node.kind == "service" else OperatorOpened(node.key))
@@ -168,10 +299,8 @@ class GraphView(StripWidget, can_focus=True):
             if event.chain == 2:
                 self.action_open()
 
-    # --- drawing ---------------------------------------------------------------------------------------------------
-
     def _origin(self) -> tuple[int, int]:
-        """Where the picture begins: in the middle, a little up, where the pane is larger."""
+        """The offset of the picture: centred if the pane is larger."""
         picture = self.picture
         if picture is None:
             return (0, 0)
@@ -205,7 +334,7 @@ class GraphView(StripWidget, can_focus=True):
 
 
 def _ahead(here: GraphNode, there: GraphNode, right: int, down: int) -> float:
-    """How far a node's middle lies ahead in a direction; rows count double, as they are twice as high."""
+    """How far ahead in a direction a node's middle is; rows count double, being twice as high."""
     x = (there.x + there.width / 2) - (here.x + here.width / 2)
     y = 2 * ((there.y + there.height / 2) - (here.y + here.height / 2))
     return x * right + y * down
@@ -217,22 +346,16 @@ class GraphPane(Pane):
     pane = "pipeline"
     label = "Pipeline"
     short = "Graph"
+    group = "graph"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context | None = None) -> None:
         self.graph = GraphView()
         self._view: SessionView | None = None
-
-    def compose(self) -> ComposeResult:
-        yield self.graph
-
-    @property
-    def main(self) -> Widget:
-        return self.graph
+        super().__init__(self.graph)
 
     def on_resize(self) -> None:
         super().on_resize()
-        if self._view is not None:  # words are broken for the width
+        if self._view is not None:  # the text is wrapped at the width
             self.show_view(self._view)
 
     def show_view(self, view: SessionView) -> None:
@@ -253,7 +376,7 @@ class GraphPane(Pane):
 
 
 def empty_words(view: SessionView, width: int) -> tuple[str, ...]:
-    """What is said where there is no graph, in lines of about `width` cells."""
+    """The lines shown in place of a graph, of about `width` cells."""
     run = view.shown
     if run.pipelines:
         return ()
@@ -265,14 +388,14 @@ def empty_words(view: SessionView, width: int) -> tuple[str, ...]:
         )
         return tuple(word for word in words if word)
     if run.phase == "finished":
-        return (script, "has ended without submitting a pipeline")
+        return (script, "finished without submitting a pipeline")
     if run.phase == "stopped":
         return (script, "was stopped before it submitted a pipeline")
     if run.signal:
-        return ("the worker was killed by " + fmt.clean(run.signal), "r starts again")
+        return ("the worker was killed by " + fmt.clean(run.signal), "r runs it again")
     failed = (script, "failed before it submitted a pipeline")
     cause = cause_of(run)
     if cause is None or width < LEAST_WORDS:
-        return (*failed, "6 shows why, r starts again")
+        return (*failed, "6 shows why, r runs it again")
     lines = wrapped(f"{cause.place}  {cause.words}", width, MOST_LINES)
-    return (*failed, "", *lines, "", "6 shows the traceback, r starts again")
+    return (*failed, "", *lines, "", "6 shows the traceback, r runs it again")
