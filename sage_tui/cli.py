@@ -189,7 +189,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def _show(session: SessionWithHistory, call: Invocation, mode: str, settings: Settings | None) -> int:
-    """See the session through, in the dashboard or on the standard streams; returns the exit status."""
+    """Run the session in the dashboard or on the standard streams; returns the exit status."""
     if settings is not None:
         from sage_tui.dashboard import run_dashboard
 

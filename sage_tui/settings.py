@@ -67,7 +67,7 @@ class Settings:
     problems: tuple[Problem, ...] = ()
 
     def problem(self, name: str, reason: str) -> Problem:
-        """A problem with something that the file says, found by whoever uses it."""
+        """A problem with something in the file that only its user can find."""
         return Problem(self.path or Path(FILE_NAME), self.lines.get(name), reason)
 
 

@@ -33,13 +33,13 @@ def run_console(session: SessionLike, mode: str, *, keep_going: bool = False, ex
     """
     with DescriptorWriter(1) as stdout, DescriptorWriter(2) as stderr:
         sink = JsonLinesSink(stdout) if mode == "json" else PlainSink(stdout, stderr)
-        with HeadlessRunner(session, sink, (stdout, stderr)) as attendant:
-            status = attendant.attend(
+        with HeadlessRunner(session, sink, (stdout, stderr)) as runner:
+            status = runner.run(
                 keep_going=keep_going,
                 exit_on_finish=exit_on_finish,
                 meanwhile=_load_summary if mode == "plain" else _nothing,
             )
-    if status in (exit_codes.FAILED, exit_codes.STDOUT_CLOSED):  # stdout takes no more: quietly
+    if status in (exit_codes.FAILED, exit_codes.STDOUT_CLOSED):  # stdout takes no more: end quietly
         return status
     signalled = status not in (None, exit_codes.INTERRUPTED)
     if session.wait(0.0 if signalled else _REAPED) is not None:

@@ -22,7 +22,7 @@ from sage_tui.session.protocol import Listener, SessionLike
 _HEEDED = (signal.SIGINT, signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 LAST_WORDS_SECONDS = 5.0
-"""So long a terminated session may take to end its run and to say so."""
+"""How long a terminated session may take to end its run and report it."""
 
 
 ECHO_SECONDS = 0.1
@@ -47,7 +47,7 @@ _Happening = RunFinished | _Signalled | _StdoutClosed | _Late
 class HeadlessRunner:
     """Sees a session through from its start to its end.
 
-    The main thread calls `attend` and waits at a pipe. The session's reader thread adds what happens to a deque and
+    The main thread calls `run` and waits at a pipe. The session's reader thread adds what happens to a deque and
     writes a zero into the pipe; of a signal the interpreter writes the number into it (`signal.set_wakeup_fd`), at once
     and from whatever the main thread is doing: a handler in Python may come too late, just before a wait begins.
     """
@@ -77,22 +77,22 @@ class HeadlessRunner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Heed nothing any more that the session's reader may still tell."""
+        """Ignore whatever the session's reader may still report."""
         with self._telling:
             self._silent = self._closed = True
             os.close(self._woken)
             os.close(self._wake)
 
-    def attend(self, *, keep_going: bool, exit_on_finish: bool, meanwhile: Callable[[], None]) -> int | None:
+    def run(self, *, keep_going: bool, exit_on_finish: bool, meanwhile: Callable[[], None]) -> int | None:
         """Start the session and wait until it has nothing more to do.
 
         Args:
-            keep_going: a run's end is not the session's: a change may start the next one.
-            exit_on_finish: but where a run ends by itself, it is.
+            keep_going: go on after a run has ended, since a change may start the next one.
+            exit_on_finish: with `keep_going`, return all the same if a run ends by itself.
             meanwhile: called once while the worker starts.
 
         Returns:
-            The exit status that the way it ended demands; None where the run came to its own end.
+            The exit status that follows from how it ended; None if the run ended by itself.
         """
         self._session.subscribe(self._listen)
         with self._signals():
@@ -128,13 +128,13 @@ class HeadlessRunner:
                         return exit_codes.FAILED
 
     def _wind_up(self) -> None:
-        """Stop the run, and let it be told to its end."""
+        """Stop the run, and report it to its end."""
         if self._session.wait(0) is None:
             self._session.stop()
         self._hear_the_end()
 
     def _hear_the_end(self) -> None:
-        """Let the run, which is ending, be told to its end if that can be done soon: nobody may be reading."""
+        """Report the ending run to its end if that can be done soon: perhaps nobody is reading."""
         if self._session.wait(0) is None:
             end = time.monotonic() + self._last_words
             while not isinstance(self._next(end), RunFinished | _Signalled | _Late):
@@ -183,7 +183,7 @@ class HeadlessRunner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Have the signals that we heed written into the pipe; one that is ignored (nohup) stays ignored."""
+        """Have the signals that we handle written into the pipe; one that is ignored (nohup) stays ignored."""
         heeded = [signum for signum in _HEEDED if signal.getsignal(signum) is not signal.SIG_IGN]
         wakeup = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         before = {signum: signal.signal(signum, lambda *_: None) for signum in heeded}
@@ -205,6 +205,6 @@ class HeadlessRunner:
         self._session.signal(signal.SIGKILL)
 
     def _abandon(self) -> None:
-        """Let the reader go, which may wait in a write for somebody to read."""
+        """Release the reader, which may be waiting in a write."""
         for writer in self._writers:
             writer.abandon()

@@ -1,4 +1,4 @@
-"""Which lines of a journal are wanted, found in its bytes: only what can't be told from those is decoded."""
+"""Finds the wanted lines of a journal in its bytes; only what the bytes can't decide is decoded."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sage_tui.journal.lines import LONGEST, Line, LineQuery, lines_of
 from sage_tui.journal.segments import Block
 
 SIFTED = {"output": b',"text":"', "log": b',"message":"'}
-"""The channels that can be sifted, each with what stands before a text. A quote within a text has a backslash before
-it, so this stands nowhere else, and what comes before it (but for the numbers in front) tells the event's source."""
+"""The channels that can be prefiltered, each with what stands before a text. A quote within a text has a backslash
+before it, so this stands nowhere else, and what precedes it (but for the numbers in front) tells the event's source."""
 
 _KINDS = {"output": b'"stream":', "log": b'"level":'}
 

@@ -1,4 +1,4 @@
-"""Writing the journal of a run: event lines as they come, in segments, indexed on the way."""
+"""Writing the journal of a run: event lines as they come, in segments, indexed while they are written."""
 
 from __future__ import annotations
 

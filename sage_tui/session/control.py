@@ -245,7 +245,7 @@ class RunControl:
             active.worker.send(command)
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the process group of the active run, on behalf of whoever watches."""
+        """Send a signal to the process group of the active run, on behalf of a viewer."""
         active = self._active
         if active is not None:
             active.run.signals |= {signum}

@@ -1,4 +1,4 @@
-"""One run: its events numbered, folded, written down and told to whoever listens."""
+"""One run: its events are numbered, folded, written to the journal and the text logs, and passed to listeners."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Run:
         self.stopped = False
         """Whether it was asked to stop."""
         self.signals: frozenset[int] = frozenset()
-        """The signals that were sent to it on behalf of whoever watches."""
+        """The signals that viewers have sent to it."""
         self._listeners = listeners
         self._texts = texts
         self._order = threading.RLock()
@@ -227,7 +227,7 @@ class Run:
         self._journal.append(kept_line, kept)
         self._texts.note(event)
         if isinstance(event, RunFinished):
-            self._flush()  # whoever is told that the run is over may read all of it
+            self._flush()  # a listener that hears that the run is over may read all of it
             self.finished = event
         for listener in self._listeners:
             listener(line, event)
@@ -240,7 +240,7 @@ class Run:
             self.publish(Notice(level="warning", message=self._journal.trouble))
 
     def finish(self, ending: Ending, faults: str = "") -> None:
-        """Put in the end: what the worker could not say any more, and `run_finished`."""
+        """Put in the end: the events that the worker could not send, and `run_finished`."""
         with self.batch():
             for event in self.finalizer.finish(ending, self._clock(), faults):
                 self.publish(event)
@@ -257,7 +257,7 @@ class Run:
             )
 
     def drop_listeners(self) -> None:
-        """Tell nobody any more: one of them has failed."""
+        """Call no listener any more: one of them has failed."""
         self._listeners = ()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a worker that has gone can't say any more: how it ended, and its last numbers."""
+"""How a run ended, and the final events that its worker could not send."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Pipeline:
 
 
 class RunFinalizer:
-    """Follows a run's events so far as needed to finish its sentences. The thread that folds the events uses it."""
+    """Follows a run's events, to synthesise the missing final ones. The thread that folds the events uses it."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Pipeline] = {}
@@ -84,7 +84,7 @@ class RunFinalizer:
             self.script_failed |= event.kind == "script"
 
     def hear(self, message: Message) -> None:
-        """Take a message of the worker in that is no event."""
+        """Take in a message of the worker that is no event."""
         self._said_hello |= isinstance(message, Hello)
         self._said_goodbye |= isinstance(message, Goodbye)
 
@@ -107,7 +107,7 @@ class RunFinalizer:
         return Ending("failed" if failed else "finished", code, None)
 
     def finish(self, ending: Ending, now: float, faults: str) -> Iterator[Event]:
-        """The events that are missing: why the worker died, the last numbers, the ends of pipelines.
+        """The missing events: why the worker died, the last numbers, the ends of pipelines.
 
         Args:
             ending: as `judge` found.
@@ -131,7 +131,7 @@ class RunFinalizer:
 
     @property
     def _cut_off(self) -> bool:
-        """Whether the process ended at once, before the script or with pipelines that were not brought to an end."""
+        """Whether the process ended abruptly: before the script began, or with pipelines that had not ended."""
         return not self._said_goodbye and (bool(self._open) or not self._said_hello)
 
     def _failure(self, ending: Ending, faults: str) -> Failure | None:
@@ -195,9 +195,9 @@ _CRASHES = {
 
 
 def first_crash(ending: Ending, faults: str) -> Ending:
-    """The ending with the signal that was first.
+    """The ending with the signal that came first.
 
-    Other threads run on while the stacks are written, which may crash the process by another signal in the midst of it.
+    Other threads keep running while the stacks are written, and may crash the process with another signal meanwhile.
     """
     found = _FATAL.search(faults)
     first = None if found is None else _CRASHES.get(found[1].strip())
@@ -223,7 +223,7 @@ def _killed_by(name: str) -> str:
 
 
 def read_faults(logs: Path | None, run: int) -> str:
-    """What `faulthandler` wrote in the worker of a run, cut to a bearable length; empty if nothing."""
+    """What `faulthandler` wrote in the worker of a run, cut to `MAX_FAULT_BYTES`; empty if there is nothing."""
     if logs is None:
         return ""
     try:

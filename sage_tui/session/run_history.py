@@ -189,7 +189,7 @@ class RunHistory:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Close the journals and let go of whoever waits; what is in memory can still be read."""
+        """Close the journals and release all who wait; what is in memory can still be read."""
         with self._changed:
             self._closed = True
             self._expecting = False

@@ -1,4 +1,4 @@
-"""Reading all that a worker says, to its end and in order."""
+"""Reading everything a worker sends, in order and to its end."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ _WAKE = "wake"
 class WorkerReader:
     """The thread that reads one run's worker, from `Start` until the process is reaped and its pipes are empty.
 
-    It never waits for anybody but the listeners of the run. In every round the event pipe is read first, then the raw
+    It waits for nobody but the listeners of the run. In every round the event pipe is read first, then the raw
     descriptors until they are empty, and only then the events are put in: what a child process printed before the
     worker's next event comes before it.
 
@@ -217,11 +217,11 @@ class WorkerReader:
             self._on_end()
 
     def _fail(self, error: Exception) -> None:
-        """End the run because its reading failed: a listener raised, or we have a bug."""
+        """End the run because reading it failed: a listener raised, or we have a bug."""
         self._worker.signal(signal.SIGKILL)
         self._worker.reap()
         if self._run_.finished is None:
-            message = f"sage-tui could not go on reading the run: {type(error).__name__}: {error}"
+            message = f"sage-tui could not continue reading the run: {type(error).__name__}: {error}"
             self._run_.drop_listeners()
             self._run_.publish(Failure(kind="worker", group="worker:reader", exception="reader", message=message))
             self._run_.finish(Ending("failed", None, None))
@@ -320,9 +320,7 @@ class WorkerReader:
         if not self._garbage:
             self._garbage = True
             self._run_.publish(
-                Notice(
-                    level="warning", message=f"something else than events came out of the worker's event pipe: {what}"
-                )
+                Notice(level="warning", message=f"the worker's event pipe carried something other than events: {what}")
             )
 
     def _reap(self) -> Ending:

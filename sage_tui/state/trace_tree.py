@@ -1,4 +1,4 @@
-"""The way of a followed record: its steps, each told by another thread, put together into a tree. Pure."""
+"""The path of a traced record: its steps, each sent by another thread, put together into a tree. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sage_runtime.events import EdgeInfo, Trace
 
 MOST_STEPS = 400
-"""Steps of one way that are put in order; further ones are counted."""
+"""Steps of one path that are put in order; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class TraceRow:
     step: Trace
     lines: str
     arrived: bool
-    """Whether this is the end of a way: no stream leads on from here."""
+    """Whether this is the end of a path: no stream leads on from here."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,11 +39,11 @@ class _Slot:
 
 
 def way(steps: Sequence[Trace], edges: Sequence[EdgeInfo]) -> list[TraceRow]:
-    """The steps of one followed record in the order in which it went, what came out of each below it.
+    """The steps of one traced record in the order of its path, what came out of each below it.
 
     A step follows the one whose result it took in: the earliest, over an edge of the graph, with the same preview and
     not yet followed up; with any preview, where the value has been changed in between. A step without one (its
-    predecessor is not told yet) begins a line of its own.
+    predecessor has not arrived yet) begins a line of its own.
     """
     nodes = sorted((_Node(step, step.t - step.duration) for step in steps[:MOST_STEPS]), key=lambda node: node.begin)
     targets: Mapping[str, list[str]] = _targets(edges)

@@ -37,10 +37,10 @@ def attend(
 
     with (
         DescriptorWriter(stream.writing) as writer,
-        HeadlessRunner(session, sink, (writer,), last_words=0.3, clock=clock.__next__) as attendant,
+        HeadlessRunner(session, sink, (writer,), last_words=0.3, clock=clock.__next__) as runner,
     ):
         try:
-            return attendant.attend(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)
+            return runner.run(keep_going=keep_going, exit_on_finish=exit_on_finish, meanwhile=lambda: None)
         finally:
             session.close()
             stream.close()

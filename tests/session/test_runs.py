@@ -414,7 +414,7 @@ def test_a_listener_that_raises_ends_the_run(start: Start) -> None:
     assert finished.status == "stopped"
     wait_for(lambda: session.snapshot().current.run == 2 and session.snapshot().current.phase == "failed")
     assert session.lines("failure").read(0, 1)[0].text == (
-        "reader: sage-tui could not go on reading the run: RuntimeError: a bug in a listener"
+        "reader: sage-tui could not continue reading the run: RuntimeError: a bug in a listener"
     )
 
 

@@ -27,14 +27,14 @@ TICK = 0.05
 """Seconds between two steps while it plays."""
 
 AT_ONCE = 250
-"""Events that are folded before whoever asks gets a turn."""
+"""Events that are folded before others get the lock."""
 
 
 GAP, LEAD = 3.0, 0.5
-"""Seconds at the screen in which nothing would happen: so many are skipped while it plays, but for the last ones."""
+"""A silence of more than `GAP` seconds on the screen is skipped while it plays, except its last `LEAD` seconds."""
 
 BREATH = 0.0005
-"""Seconds between two such portions, in which others get the lock."""
+"""Seconds between two such portions."""
 
 FOLLOW_EVERY = 0.1
 """Seconds between looks at the journal of a session that still runs."""

@@ -212,9 +212,9 @@ def _python_files(folder: Path) -> list[Path]:
 DEBOUNCE_MS = 50
 STEP_MS = 10
 ROUND_MS = 200
-"""So often the files are looked at without a notification: some file systems send none, folders come and go."""
+"""How often the files are checked without a notification: some file systems send none, and folders come and go."""
 SECOND_LOOK = 0.12
-"""Seconds until an emptied file or a syntax error is believed: a save may be under way."""
+"""Seconds to wait before an emptied file or a syntax error counts: a save may be in progress."""
 
 
 class ChangeListener(Protocol):
