@@ -99,9 +99,6 @@ class ThreadStream(io.BufferedIOBase):
             raise ValueError("I/O operation on closed file.")
         if self._format != settings.format:
             self.reconfigure(*settings.format)
-        if self._bus.flooded:
-            self._names = self._stream.__dict__
-            self._bus.candidate = self
         written = self.wrapper.write(text)
         self.wrapper.flush()
         return written
@@ -156,7 +153,8 @@ class ThreadStream(io.BufferedIOBase):
         return self._pieces != before
 
     def buffer_writes(self) -> None:
-        """From now on its thread writes straight into the wrapper."""
+        """From now on its thread, which calls this, writes straight into the wrapper."""
+        self._names = self._stream.__dict__
         if self._settings.raw is None and self._names.get("write") == self.write_text:
             self._names["write"] = self.wrapper.write
 
@@ -183,6 +181,12 @@ class ThreadStream(io.BufferedIOBase):
         return True
 
 
+_AS_THE_WRAPPER = (
+    *("isatty", "read", "readable", "readline", "seek", "seekable", "tell", "truncate", "writable"),
+    *("line_buffering", "newlines", "write_through", "_CHUNK_SIZE"),
+)
+
+
 class CapturedStream(threading.local):
     """`sys.stdout` or `sys.stderr`: `io.TextIOWrapper`'s interface; `end` and `write` are the calling thread's own."""
 
@@ -193,10 +197,8 @@ class CapturedStream(threading.local):
         self.name = f"<{settings.name}>"
         self.end = ThreadStream(self)
         self.write = self.end.write_text
-
-    def __getattr__(self, name: str) -> Any:
-        """The rest is as the wrapper has it."""
-        return getattr(self.end.wrapper, name)
+        for name in _AS_THE_WRAPPER:  # `__getattr__` would slow down each look-up of `write`
+            setattr(self, name, getattr(self.end.wrapper, name))
 
     @property
     def buffer(self) -> CapturedBuffer:
@@ -224,6 +226,7 @@ class CapturedStream(threading.local):
         """As `io.TextIOWrapper.reconfigure`; other threads' ends follow with their next write."""
         self.end.reconfigure(encoding, errors, newline)
         self.end.wrapper.reconfigure(**options)
+        self.line_buffering = self.end.wrapper.line_buffering
 
     def flush(self) -> None:
         """Hand over what is written."""
