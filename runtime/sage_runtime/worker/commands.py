@@ -1,4 +1,4 @@
-"""The session's commands: a thread reads and obeys them, and ends the worker when the session is gone."""
+"""The session's commands: a thread reads and executes them, and ends the worker when the session is gone."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _GRACE_SECONDS = 0.5
 
 
 class Commands:
-    """What the session has told the worker. The main thread makes it and looks at it; `sage-commands` obeys.
+    """Executes the session's commands on the thread `sage-commands`; the main thread makes it and reads its state.
 
-    `descriptors` are those of the event pipe and of the command pipe. `settled` is called some time after the start.
+    `descriptors` are those of the event pipe and the command pipe. `settled` is called shortly after the start.
     """
 
     def __init__(
@@ -78,16 +78,16 @@ class Commands:
     # --- the main thread ---
 
     def listen(self) -> None:
-        """Start to obey."""
+        """Start the thread."""
         threading.Thread(target=self._read, name="sage-commands", daemon=True).start()
 
     def interruptible(self, may: bool) -> None:
-        """From now on a stop raises `KeyboardInterrupt` in the main thread, or no longer does."""
+        """Set whether a stop raises `KeyboardInterrupt` in the main thread."""
         with self._lock:
             self._may_interrupt = may
 
     def end_if_alone(self) -> None:
-        """At the end of everything else: end at once if the pipes or the session are gone."""
+        """At the end of the process: end at once if the pipes or the session are gone."""
         with self._lock:  # both are found out in one go, by another thread
             gone, pipes_closed = self._gone, self._pipes_closed
         if pipes_closed or self._files_behind() != self._files:
@@ -98,7 +98,7 @@ class Commands:
     # --- the pump, or the commands' thread ---
 
     def session_gone(self) -> None:
-        """Nobody reads or writes the pipes any more: end, in good order if that is quick."""
+        """The other ends of the pipes are closed: end, in good order if that is quick."""
         with self._lock:
             if self._gone:
                 return
@@ -131,12 +131,12 @@ class Commands:
                 continue
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                seconds = self._obey(line)
+                seconds = self._execute(line)
                 if seconds is not None:
                     look = time.monotonic() + seconds
 
     def _look(self) -> float | None:
-        """Some time after a command: see to what it began; in how many seconds to look again."""
+        """Follow up a command; returns the seconds until the next look."""
         if self.stopping:
             self._interrupt()
             return _INTERRUPT_SECONDS
@@ -148,8 +148,8 @@ class Commands:
         self._settled()
         return None
 
-    def _obey(self, line: bytes) -> float | None:
-        """Obey a command; in how many seconds to look at what became of it, if at all."""
+    def _execute(self, line: bytes) -> float | None:
+        """Execute a command; returns in how many seconds to follow it up, if at all."""
         try:
             command = decode_command(line)
         except EventError as error:

@@ -45,6 +45,8 @@ _SHARE = 0.1
 _MOST_CREDIT = 0.05
 """Printing threads may spend this share of the time on writing, and so many seconds at once after a rest: each write
 gives the interpreter to other threads, and it comes back late if these compute."""
+_STREAK = 32
+"""A thread floods once it has written so many times in a row, and more than may be written by printing threads."""
 _TICK_SECONDS = 0.005
 """How often the pump fetches the text of the thread that floods."""
 
@@ -56,7 +58,11 @@ class Publisher(Protocol):
         """Take an event, on any thread; may wait while the reader is behind."""
 
 
-class _Mark:
+class _Signal:
+    """What is queued for the pump alone."""
+
+
+class _Mark(_Signal):
     """A place in the stream that somebody waits for."""
 
     def __init__(self, acknowledged: bool) -> None:
@@ -64,7 +70,7 @@ class _Mark:
         self.reached: SimpleQueue[None] = SimpleQueue()
 
 
-class _Finish:
+class _Finish(_Signal):
     """The unfinished line of a thread, or of all threads, is to be sent as it is."""
 
     def __init__(self, t: float, thread: int | None) -> None:
@@ -72,7 +78,7 @@ class _Finish:
         self.thread = thread
 
 
-class _Stop:
+class _Stop(_Signal):
     """The end of the stream: the pump returns."""
 
 
@@ -113,24 +119,25 @@ class EventBus:
         at_once: Callable[[bytes], object] | None = None,
     ) -> None:
         self.clock = steady_clock()
-        self.candidate: Writer | None = None
-        """A thread that would rather flood."""
         self._write = write
         self._at_once = at_once
         self._lost = lost
         self._encoder = Encoder(run)
-        self._queue: deque[Item | _Mark | _Finish | _Stop] = deque()
+        self._queue: deque[Item | _Signal] = deque()
         self._open = True
         self._turn = Lock()
         self._holder: int | None = None
         self._credit = _MOST_CREDIT
         self._credited = monotonic()
         self._waiters: deque[SimpleQueue[None]] = deque()
-        self._asleep = self._dozing = False
+        self._asleep = self._dozing = self._idle = False
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
         self._marks: dict[int, _Mark] = {}
         self._flushes = 0
+        self._last: Writer | None = None
+        self._streak = 0
         self._flooding: Writer | None = None
+        self._may_switch = [True]
         self._buffered: WeakSet[Writer] = WeakSet()
         self._fetched = 0.0
         self._pump = Thread(target=self._run, name="sage-bus", daemon=True)
@@ -164,6 +171,8 @@ class EventBus:
         if flooding is not None and flooding is not writer:
             flooding.fetch()
         self._queue.append(OutputPiece(self.clock(), writer, writer.origin, data))
+        self._streak = self._streak + 1 if self._last is writer else 0
+        self._last = writer
         if writer.thread != get_ident():  # it is fetched
             self._nudge()
         elif b"\n" in data or b"\r" in data:
@@ -172,11 +181,28 @@ class EventBus:
             if not self._dozing:
                 self._nudge()
             self._wait_for_room(len(data))
+        if self._streak >= _STREAK and self._credit < 0 and flooding is not writer:
+            self.let_flood(writer)
 
-    @property
-    def flooded(self) -> bool:
-        """Whether more is printed than printing threads may write themselves."""
-        return self._credit < 0
+    def let_flood(self, writer: Writer | None) -> None:
+        """Let this thread, instead of the one before it, keep what it writes until there is much of it."""
+        try:
+            token = self._may_switch.pop()
+        except IndexError:  # another thread is just switching
+            return
+        try:
+            before = self._flooding
+            if before is not None:
+                before.stop_buffering()
+                before.fetch()
+            self._flooding = writer
+            if writer is not None:
+                self._buffered.add(writer)
+                writer.buffer_writes()
+        finally:
+            self._may_switch.append(token)
+        if self._asleep:
+            self._wake()
 
     def finish_lines(self, thread: int | None = None) -> None:
         """Send the unfinished line of a thread, or of all threads, as it is."""
@@ -217,7 +243,7 @@ class EventBus:
 
     # --- on their threads ---
 
-    def _put(self, item: Item | _Mark | _Finish | _Stop) -> None:
+    def _put(self, item: Item | _Signal) -> None:
         if self._open:
             self._queue.append(item)
             if self._asleep:
@@ -242,13 +268,13 @@ class EventBus:
         try:
             _in_one_step(self._turn.acquire, partial(setattr, self, "_holder", me))
             while self._queue and self._open:
-                item = self._queue[0]
-                if isinstance(item, _Mark | _Finish | _Stop):
+                item, count = self._first()
+                if isinstance(item, _Signal) or (isinstance(item, OutputPiece) and len(item.data) > _AT_ONCE_BYTES):
                     break
                 line, steps = self._encoder.prepare(item)
                 if len(line) > _AT_ONCE_BYTES:
                     break
-                _in_one_step(partial(write, line), self._queue.popleft, *steps)
+                _in_one_step(partial(write, line), *(self._queue.popleft,) * count, *steps)
         except OSError as error:
             if error.errno is None:  # not the system's: a handler's, as the TimeoutError of an alarm
                 raise
@@ -257,6 +283,22 @@ class EventBus:
                 self._holder = None
                 self._turn.release()
         self._credit -= monotonic() - now
+
+    def _first(self) -> tuple[Item | _Signal, int]:
+        """The first item of the queue, a few pieces of one thread joined, and how many items that is. With the turn."""
+        queue = self._queue
+        first = queue[0]
+        if not isinstance(first, OutputPiece):
+            return first, 1
+        t, writer, origin, data = first
+        count, end = 1, min(len(queue), _FEW)
+        while count < end:
+            following = queue[count]
+            if not isinstance(following, OutputPiece) or following.writer is not writer or following.origin != origin:
+                break
+            data += following.data
+            count += 1
+        return OutputPiece(t, writer, origin, data), count
 
     def _wait_for_room(self, size: int) -> None:
         """Wait while the queue is too long for another text of `size` bytes."""
@@ -316,51 +358,50 @@ class EventBus:
                 self._holder = None
 
     def _sleep(self, now: float, due: float | None) -> None:
-        seconds = None if due is None else max(due - now, _TICK_SECONDS)
-        if self._flooding is not None or self.candidate is not None:
+        """Wait for work, and until a time if something is due; for a moment only if there was work just now.
+
+        While it dozes, threads that begin a line need not wake it.
+        """
+        seconds = None if self._idle else UNFINISHED_SECONDS
+        if due is not None:
+            seconds = max(due - now, _TICK_SECONDS)
+        if self._flooding is not None:
             seconds = _TICK_SECONDS
         elif self._buffered:
             seconds = min(seconds or UNFINISHED_SECONDS, UNFINISHED_SECONDS)
         self._dozing = seconds is not None
         self._asleep = True
         if not self._queue:
-            _wait(self._wake_ups, seconds)
+            self._idle = not _wait(self._wake_ups, seconds)
         self._asleep = self._dozing = False
 
     def _tend_flood(self) -> None:
-        """Fetch the text of the thread that floods, and choose which one may."""
-        now = monotonic()
-        flooding = self._flooding
-        quiet = flooding is None and self.candidate is None
-        if now - self._fetched < (UNFINISHED_SECONDS if quiet else _TICK_SECONDS):
+        """Fetch the text of the thread that floods; if there is none, it no longer does."""
+        now, flooding = monotonic(), self._flooding
+        if now - self._fetched < (UNFINISHED_SECONDS if flooding is None else _TICK_SECONDS):
             return
         self._fetched = now
         if flooding is None:
             self._fetch_all()
         elif not flooding.fetch():
-            flooding.stop_buffering()
-            flooding.fetch()
-            self._flooding = None
-        candidate, self.candidate = self.candidate, None
-        if self._flooding is None and candidate is not None:
-            self._flooding = candidate
-            self._buffered.add(candidate)
-            candidate.buffer_writes()
+            self.let_flood(None)
 
     def _take_turn(self, overdue: bool) -> bool:
         encoder, going_on = self._encoder, True
         for _ in range(_MOST_ITEMS):
             if not self._queue or not going_on:
                 break
-            item = self._queue.popleft()
-            if isinstance(item, _Finish):
+            item, count = self._first()
+            for _ in range(count):
+                self._queue.popleft()
+            if not isinstance(item, _Signal):
+                encoder.add(item)
+            elif isinstance(item, _Finish):
                 encoder.finish(item.t, item.thread)
             elif isinstance(item, _Mark):
                 self._pass(item)
-            elif isinstance(item, _Stop):
-                going_on = False
             else:
-                encoder.add(item)
+                going_on = False
             if encoder.size >= _WRITE_BYTES:
                 self._write(encoder.take())
         while self._waiters:
@@ -392,8 +433,10 @@ class EventBus:
             self._waiters.popleft().put(None)
 
 
-def _wait(queue: SimpleQueue[None], seconds: float | None) -> None:
+def _wait(queue: SimpleQueue[None], seconds: float | None) -> bool:
+    """Wait for something to be put; whether it was in time."""
     try:
         queue.get(timeout=seconds)
     except Empty:
-        pass
+        return False
+    return True

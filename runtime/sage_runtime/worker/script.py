@@ -1,6 +1,6 @@
-"""Running a file as `__main__`, as `python script.py` does, and telling how it ended."""
+"""Running a file as `__main__`, as `python script.py` does, and reporting how it ended."""
 
-# Paths are joined and shown as the interpreter does; pathlib would tidy them up, and takes milliseconds to import.
+# Paths are joined and shown as the interpreter does; pathlib would normalize them, and takes milliseconds to import.
 # ruff: noqa: PTH109, PTH113, PTH116, PTH117, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _reserve = [bytearray(16 << 20)]
 
 
 class Script:
-    """A script file and its arguments, not yet read. The main thread uses it, once, in the order of its methods."""
+    """A script file and its arguments. The main thread uses it once, in the order of its methods."""
 
     def __init__(self, script: str, argv: tuple[str, ...]) -> None:
         self.name = script
@@ -41,7 +41,7 @@ class Script:
         self.code: CodeType | None = None
 
     def prepare(self, bare: frozenset[str]) -> ModuleType:
-        """Set up `sys.argv`, `sys.path` and a fresh `__main__`, and let the script's own modules be found.
+        """Set up `sys.argv`, `sys.path` and a fresh `__main__`, and make the script's own modules importable.
 
         `bare` names the modules that an interpreter has loaded before it runs anything.
         """
@@ -89,7 +89,7 @@ class Script:
         return kind(_MAIN, self.path)
 
     def cut(self, error: BaseException) -> TracebackType | None:
-        """The traceback of an error from the script's own first frame on, None if it has not come that far."""
+        """The traceback of an error from the script's first frame on; None if the error is not from the script."""
         step = error.__traceback__
         while step is not None and step.tb_frame.f_code is not self.code:
             step = step.tb_next
@@ -97,7 +97,7 @@ class Script:
 
 
 def compile_source(source: bytes, path: str) -> CodeType:
-    """Compile a script's bytes as the interpreter compiles the file: its cookie counts, and errors read the same.
+    """Compile a script's bytes as the interpreter compiles a file, with its encoding cookie and the same errors.
 
     Raises:
         SyntaxError: as from `python script.py`.
@@ -110,7 +110,7 @@ def compile_source(source: bytes, path: str) -> CodeType:
 
 
 def _as_from_file(error: SyntaxError | ValueError, source: bytes, path: str) -> SyntaxError:
-    """The error that the interpreter has for a file, where the one for a string in memory differs."""
+    """The error that the interpreter raises for a file, if the one for a string in memory differs."""
     nul = source.find(b"\0")
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     if "null bytes" in message and nul >= 0:
@@ -137,10 +137,10 @@ def _as_from_file(error: SyntaxError | ValueError, source: bytes, path: str) -> 
 
 
 def forget_hidden(bare: frozenset[str]) -> None:
-    """Forget modules that we have imported where the script would find one of the same name first.
+    """Forget modules that we have imported if the script would find another one of the same name.
 
-    With `queue.py` beside the script, `import queue` must find it as it does in plain Python, though our own `queue`
-    is loaded already. What we hold stays as it is; what we still load on demand is loaded before.
+    With `queue.py` beside the script, `import queue` must find that file as in plain Python, although the library's
+    `queue` is loaded already. We keep our references; modules that we load on demand are loaded now.
     """
     hidden = _hidden(bare)
     if not hidden:
@@ -152,7 +152,7 @@ def forget_hidden(bare: frozenset[str]) -> None:
 
 
 def _hidden(bare: frozenset[str]) -> set[str]:
-    """Names of the standard library that a file before it on `sys.path` has as well."""
+    """Names of standard modules that a file earlier on `sys.path` shadows."""
     library = os.path.dirname(os.__file__)
     found: set[str] = set()
     for folder in sys.path:
@@ -170,7 +170,7 @@ def _hidden(bare: frozenset[str]) -> set[str]:
 
 
 def _load_ours() -> None:
-    """Import every module of ours from the standard library alone, for later its imports could find the script's."""
+    """Import all our modules while only the standard library is visible: later they could find the script's modules."""
     library = os.path.dirname(os.__file__)
     before = sys.path[:]
     sys.path[:] = [path for path in before if path.startswith(library) and not path.endswith("-packages")]
@@ -189,12 +189,12 @@ def _import_ours() -> None:
                 continue
             try:
                 import_module(".".join(part for part in (*package, file[:-3]) if part not in (".", "__init__")))
-            except ImportError:  # an optional one, whose package is not there
+            except ImportError:  # its package is optional and not installed
                 pass
 
 
 def _absolute(path: str) -> str:
-    """An absolute path, joined and not normalized, as the interpreter shows it."""
+    """The absolute path as the interpreter shows it, not normalized."""
     if os.path.isabs(path):
         return path
     return f"{os.getcwd()}/{path}"
@@ -222,7 +222,7 @@ def exit_status(error: SystemExit) -> int:
 
 
 def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
-    """Print an exception that the script didn't catch as Python does, and publish it as a failure on `bus`."""
+    """Print an exception that the script didn't catch as Python does, and publish it as a failure."""
     _reserve.clear()
     remove_ours(error, script.cut(error))
     trace = error.__traceback__
@@ -231,7 +231,7 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
         sys.last_exc = error
     try:
         sys.excepthook(type(error), error, trace)
-    except BaseException as other:  # noqa: BLE001 - as the interpreter itself: a broken hook is told, too
+    except BaseException as other:  # noqa: BLE001 - as the interpreter does: a broken hook is reported, too
         print("Error in sys.excepthook:", file=sys.stderr)
         sys.__excepthook__(type(other), other, other.__traceback__)
         print("\nOriginal exception was:", file=sys.stderr)
@@ -243,7 +243,7 @@ def report(error: BaseException, script: Script, bus: EventBus | None) -> None:
 
 
 def remove_ours(error: BaseException, trace: TracebackType | None) -> None:
-    """Make `trace` the traceback of `error`, without frames of this package, in it and in its causes."""
+    """Set the traceback of `error` to `trace`, and remove this package's frames from it and from its causes."""
     error.__traceback__ = _without_ours(trace)
     seen = {id(error)}
     others = beneath(error)
@@ -287,7 +287,7 @@ def _place(error: BaseException, script: Script) -> tuple[str | None, int | None
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno
     if isinstance(error, SyntaxError) and (named := _NAMED_LINE.search(error.msg or "")) is not None:
-        return script.path, int(named[1])  # of a file that is not UTF-8 the interpreter names the line in words only
+        return script.path, int(named[1])  # if a file is not UTF-8, only the message names the line
     steps: list[tuple[str, int | None]] = []
     step = error.__traceback__
     while step is not None:

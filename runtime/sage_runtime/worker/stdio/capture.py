@@ -1,4 +1,4 @@
-"""What a worker puts in the place of `sys.stdout`, `sys.stderr` and `os.write`, and how it listens to logging."""
+"""What a worker captures: it replaces `sys.stdout`, `sys.stderr` and `os.write`, and listens to logging."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sage_runtime.worker.stdio.captured_stream import CapturedStream, StreamSett
 
 
 class Capture:
-    """The streams of a worker, and what else is captured. One a worker, made by the main thread."""
+    """The streams of a worker, and its other captures. One per worker, made by the main thread."""
 
     def __init__(self, bus: EventBus) -> None:
         self.bus = bus
@@ -27,7 +27,7 @@ class Capture:
         self._stderr = CapturedStream(StreamSettings(bus, "stderr", 2, sys.stderr))
 
     def install(self) -> None:
-        """Put the streams in the place of Python's own, and follow changes of attribution and logging."""
+        """Replace Python's streams, and follow changes of attribution and logging."""
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
@@ -43,7 +43,7 @@ class Capture:
         self._stderr.release()
 
     def before_input(self, prompt: object) -> None:
-        """`input(prompt)` is called: the next flush on this thread sends the unfinished line, which is the prompt."""
+        """Before `input(prompt)`: the next flush on this thread sends the unfinished line, which is the prompt."""
         self._stdout.end.prompting = True
         if self.on_prompt is not None:
             self.on_prompt(prompt if type(prompt) is str else preview(prompt))
@@ -53,10 +53,10 @@ class Capture:
         self._stderr.end.set_source(source)
 
     def _in_order(self, write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
-        """What takes the place of `os.write`, so that bytes for the descriptors 1 and 2 come in order with the text.
+        """A replacement of `os.write` that keeps bytes for the descriptors 1 and 2 in order with the text.
 
-        The session reads those descriptors beside the events. Only native code and child processes depend on that. A
-        descriptor that the script has turned elsewhere is written as ever.
+        The session reads these descriptors separately from the events, which suffices for native code and child
+        processes. A descriptor that the script has redirected is written directly.
         """
 
         def write_in_order(fd: int, data: Any, /) -> int:
@@ -74,7 +74,7 @@ class Capture:
 def follow_logging(bus: EventBus) -> None:
     """Publish every record that a logger handles as a `log` event, also of loggers that don't propagate.
 
-    The script's own handlers work as ever.
+    The script's own handlers work as usual.
     """
     call_handlers = logging.Logger.callHandlers
 

@@ -1,9 +1,9 @@
 """Text streams that know who writes: `sys.stdout` and `sys.stderr` of a worker.
 
-Each thread has an end of its own of each stream (`ThreadStream`): a `TextIOWrapper`, whose bytes go to the bus with the
-thread's source. Usually each write is handed over by itself, which takes some microseconds. Of a thread that prints a
-flood the wrapper keeps the text until there is much of it, as of a program that prints into a file; the pump, and
-everybody else who publishes, fetches what was written first, so the order stays exact.
+Each thread has its own end of each stream (`ThreadStream`): a `TextIOWrapper` whose bytes go to the bus with the
+thread's source. Usually each write is handed over at once, which takes some microseconds. When a thread prints a flood,
+its wrapper buffers the text as it does for a file; the pump, and everybody else who publishes, first fetches what is
+buffered, so the order stays exact.
 
 In a forked child, and at the very end of a process, the same streams write to the descriptors 1 and 2.
 """
@@ -24,7 +24,7 @@ from sage_runtime.worker.event_bus import EventBus
 from sage_runtime.worker.faults import file_behind
 
 _DEEPEST = 12
-"""So many calls below a write its thread may wait."""
+"""How many calls below a write its thread may wait."""
 
 
 class StreamSettings:
@@ -37,14 +37,14 @@ class StreamSettings:
         encoding = getattr(before, "encoding", None) or "utf-8"
         errors = getattr(before, "errors", None) or ("strict" if descriptor == 1 else "backslashreplace")
         self.format: tuple[str, str, str | None] = (encoding, errors, "\n")
-        """The encoding, what happens to characters that it lacks, and what a newline becomes."""
+        """The encoding, the handling of characters that it lacks, and what a newline becomes."""
         self.closed = False
         self.raw: io.TextIOWrapper | None = None
         self._file = file_behind(descriptor)
 
     @property
     def captures(self) -> bool:
-        """Whether the stream goes to the bus, and its descriptor is the pipe that it was."""
+        """Whether the stream goes to the bus and its descriptor is still the same pipe."""
         return self.raw is None and not self.closed and self._file == file_behind(self.descriptor)
 
     def wrap(self, buffer: Any) -> io.TextIOWrapper:
@@ -52,7 +52,7 @@ class StreamSettings:
         return io.TextIOWrapper(buffer, *self.format)
 
     def write_to_descriptor(self) -> None:
-        """From now on all ends write to the descriptor."""
+        """Have all ends write to the descriptor from now on."""
         if self._file is None or self._file != file_behind(self.descriptor):  # the script has closed it
             raw = _Unbuffered(os.devnull, "wb")
         else:
@@ -62,7 +62,7 @@ class StreamSettings:
 
 
 class _Unbuffered(io.FileIO):
-    """A descriptor without a buffer: a daemonic thread that Python's end meets in a write would keep its lock."""
+    """A descriptor without a buffer, whose lock a daemon thread could hold for ever when the interpreter ends."""
 
     def write(self, data: Any) -> int:
         rest = memoryview(data)
@@ -99,9 +99,6 @@ class ThreadStream(io.BufferedIOBase):
             raise ValueError("I/O operation on closed file.")
         if self._format != settings.format:
             self.reconfigure(*settings.format)
-        if self._bus.flooded:
-            self._names = self._stream.__dict__
-            self._bus.candidate = self
         written = self.wrapper.write(text)
         self.wrapper.flush()
         return written
@@ -156,7 +153,8 @@ class ThreadStream(io.BufferedIOBase):
         return self._pieces != before
 
     def buffer_writes(self) -> None:
-        """From now on its thread writes straight into the wrapper."""
+        """From now on its thread, which calls this, writes straight into the wrapper."""
+        self._names = self._stream.__dict__
         if self._settings.raw is None and self._names.get("write") == self.write_text:
             self._names["write"] = self.wrapper.write
 
@@ -183,6 +181,12 @@ class ThreadStream(io.BufferedIOBase):
         return True
 
 
+_AS_THE_WRAPPER = (
+    *("isatty", "read", "readable", "readline", "seek", "seekable", "tell", "truncate", "writable"),
+    *("line_buffering", "newlines", "write_through", "_CHUNK_SIZE"),
+)
+
+
 class CapturedStream(threading.local):
     """`sys.stdout` or `sys.stderr`: `io.TextIOWrapper`'s interface; `end` and `write` are the calling thread's own."""
 
@@ -193,10 +197,8 @@ class CapturedStream(threading.local):
         self.name = f"<{settings.name}>"
         self.end = ThreadStream(self)
         self.write = self.end.write_text
-
-    def __getattr__(self, name: str) -> Any:
-        """The rest is as the wrapper has it."""
-        return getattr(self.end.wrapper, name)
+        for name in _AS_THE_WRAPPER:  # `__getattr__` would slow down each look-up of `write`
+            setattr(self, name, getattr(self.end.wrapper, name))
 
     @property
     def buffer(self) -> CapturedBuffer:
@@ -224,6 +226,7 @@ class CapturedStream(threading.local):
         """As `io.TextIOWrapper.reconfigure`; other threads' ends follow with their next write."""
         self.end.reconfigure(encoding, errors, newline)
         self.end.wrapper.reconfigure(**options)
+        self.line_buffering = self.end.wrapper.line_buffering
 
     def flush(self) -> None:
         """Hand over what is written."""
