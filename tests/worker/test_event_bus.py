@@ -29,6 +29,7 @@ class Thread:
         self.bus = bus
         self.origin = origin
         self.thread = threading.get_ident() if thread is None else thread
+        self.lock = threading.RLock()
         self.writing = False
         self.kept = b""
 
@@ -41,7 +42,7 @@ class Thread:
     def fetch(self) -> bool:
         kept, self.kept = self.kept, b""
         if kept:
-            self.bus.put_output(self, kept)
+            self.bus.put_output(self, kept, fetched=True)
         return bool(kept)
 
     def buffer_writes(self) -> None: ...

@@ -25,11 +25,25 @@ class Origin(NamedTuple):
     source: str | None
 
 
+class WriterLock(Protocol):
+    """A lock that its thread may take several times."""
+
+    def acquire(self) -> bool:
+        """Take it."""
+
+    def release(self) -> None:
+        """Give it back once."""
+
+
 class Writer(Protocol):
     """One thread's stream: the thread's ident, and the origin of what it writes now. Any thread calls the methods."""
 
     thread: int
     origin: Origin
+
+    @property
+    def lock(self) -> WriterLock:
+        """Held while bytes are fetched, and while others are queued."""
 
     def is_writing(self) -> bool:
         """Whether its thread is inside a write, be it waiting for the interpreter or for room on the bus."""

@@ -8,7 +8,7 @@ While the pump has nothing to do, a thread that prints or logs writes its line i
 native code crashes is in the pipe. Whoever writes the pipe has the *turn*, a lock.
 
 A signal handler may run, and raise, between any two steps of the interpreter's main thread. So no lock is held there
-but the turn, and the steps that must not be separated are one chain of built-in functions (`_in_one_step`).
+but the turn, and the steps that must not be separated are one chain of built-in functions (`in_one_step`).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def pipe_writer(descriptor: int) -> Callable[[bytes], None]:
     return write
 
 
-def _in_one_step(*functions: Callable[[], object]) -> None:
+def in_one_step(*functions: Callable[[], object]) -> None:
     """Call functions one after the other; no signal handler runs in between if they are built in."""
     deque(map(operator.call, functions), maxlen=0)
 
@@ -163,19 +163,26 @@ class EventBus:
         """Take a message that is no event, in order with the events."""
         self._put(message)
 
-    def put_output(self, writer: Writer, data: bytes) -> None:
-        """Take bytes that were written to a stream. Waits, on the writer's own thread, while the reader is behind."""
+    def put_output(self, writer: Writer, data: bytes, *, fetched: bool = False) -> None:
+        """Take bytes that were written to a stream. Waits while the reader is behind, unless they are `fetched`.
+
+        Whoever fetches holds the writer's lock, so that nothing that is written later overtakes it.
+        """
         if not self._open:
+            return
+        if fetched:
+            self._queue.append(OutputPiece(self.clock(), writer, writer.origin, data))
+            self._last, self._streak = writer, 0
+            self._nudge()
             return
         flooding = self._flooding
         if flooding is not None and flooding is not writer:
             flooding.fetch()
-        self._queue.append(OutputPiece(self.clock(), writer, writer.origin, data))
+        append = partial(self._queue.append, OutputPiece(self.clock(), writer, writer.origin, data))
+        in_one_step(writer.lock.acquire, append, writer.lock.release)
         self._streak = self._streak + 1 if self._last is writer else 0
         self._last = writer
-        if writer.thread != get_ident():  # it is fetched
-            self._nudge()
-        elif b"\n" in data or b"\r" in data:
+        if b"\n" in data or b"\r" in data:
             self._carry(len(data))
         else:
             if not self._dozing:
@@ -266,7 +273,7 @@ class EventBus:
         if self._credit < 0 or self._holder == me:  # a handler or a finalizer prints while its thread is in here
             return
         try:
-            _in_one_step(self._turn.acquire, partial(setattr, self, "_holder", me))
+            in_one_step(self._turn.acquire, partial(setattr, self, "_holder", me))
             while self._queue and self._open:
                 item, count = self._first()
                 if isinstance(item, _Signal) or (isinstance(item, OutputPiece) and len(item.data) > _AT_ONCE_BYTES):
@@ -274,7 +281,7 @@ class EventBus:
                 line, steps = self._encoder.prepare(item)
                 if len(line) > _AT_ONCE_BYTES:
                     break
-                _in_one_step(partial(write, line), *(self._queue.popleft,) * count, *steps)
+                in_one_step(partial(write, line), *(self._queue.popleft,) * count, *steps)
         except OSError as error:
             if error.errno is None:  # not the system's: a handler's, as the TimeoutError of an alarm
                 raise

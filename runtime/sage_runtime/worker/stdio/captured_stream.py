@@ -15,12 +15,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from sage_runtime.attribution import Source, current_source
 from sage_runtime.events import MAX_TEXT
 from sage_runtime.worker.encoder import Origin
-from sage_runtime.worker.event_bus import EventBus
+from sage_runtime.worker.event_bus import EventBus, in_one_step
 from sage_runtime.worker.faults import file_behind
 
 _DEEPEST = 12
@@ -79,6 +80,8 @@ class ThreadStream(io.BufferedIOBase):
     def __init__(self, stream: CapturedStream) -> None:
         self.thread = threading.get_ident()
         self.prompting = False
+        self.lock = threading.RLock()
+        self._fetcher = 0
         self._stream = stream
         self._settings = settings = stream.settings
         self.origin = Origin(settings.name, *current_source())
@@ -148,7 +151,15 @@ class ThreadStream(io.BufferedIOBase):
 
     def fetch(self) -> bool:
         """Hand over all that is written; whether there was anything since the last time."""
-        self.wrapper.flush()
+        me = threading.get_ident()
+        if self._fetcher != me:  # else a signal handler prints while its thread is in here
+            try:
+                in_one_step(self.lock.acquire, partial(setattr, self, "_fetcher", me))
+                self.wrapper.flush()
+            finally:
+                if self._fetcher == me:  # no call before the release, for a handler could run there
+                    self._fetcher = 0
+                    self.lock.release()
         before, self._fetched = self._fetched, self._pieces
         return self._pieces != before
 
@@ -168,7 +179,7 @@ class ThreadStream(io.BufferedIOBase):
     def write(self, data: Any) -> int:
         """Take bytes from the wrapper, on the thread that flushes it."""
         self._pieces += 1
-        self._bus.put_output(self, data)
+        self._bus.put_output(self, data, fetched=self._fetcher == threading.get_ident())
         return len(data)
 
     def flush(self) -> None:
