@@ -152,13 +152,17 @@ def _check_for(hint: Any, least: int) -> _Check:
     if origin is tuple and arguments[-1] is Ellipsis:
         item, refuse = _check_for(arguments[0], least), _wrong("a list")
         return lambda v: tuple([item(x) for x in v]) if type(v) is list else refuse(v)
-    if origin is tuple and set(arguments) == {int}:  # the buckets of histograms: most of what is read
-        kinds, refuse = list(arguments), _wrong(f"a list of {len(arguments)} whole numbers")
-        return lambda v: (
-            tuple(v)
-            if type(v) is list and list(map(type, v)) == kinds and least <= min(v) and max(v) <= LARGEST
-            else refuse(v)
-        )
+    if arguments == (int, int):  # the buckets of histograms: most of what is read
+        refuse = _wrong(f"a list of two whole numbers from {least:g} to {LARGEST:g}")
+
+        def pair(value: Any) -> Any:
+            if type(value) is list and len(value) == 2:
+                one, other = value
+                if type(one) is type(other) is int and least <= one <= LARGEST and least <= other <= LARGEST:
+                    return one, other
+            return refuse(value)
+
+        return pair
     if origin is tuple:
         parts, refuse = tuple(_check_for(a, least) for a in arguments), _wrong(f"a list of {len(arguments)}")
         return lambda v: (
