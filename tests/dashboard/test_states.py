@@ -44,6 +44,12 @@ async def test_a_script_without_a_pipeline_says_so() -> None:
     assert "finished without submitting a pipeline" in await words(session_view(run_view(1, phase="finished")))
 
 
+async def test_a_script_at_input_waits_unless_a_pipeline_runs_meanwhile() -> None:
+    asking = run_view(1, phase="running", prompt="name? ", prompts=1)
+    assert "? WAITING FOR INPUT" in await words(session_view(asking))
+    assert "● RUNNING" in await words(session_view(replace(asking, pipelines=(hello_pipeline(),))))
+
+
 async def test_a_finished_run_keeps_its_totals() -> None:
     session = hello_session()
     pipeline = hello_pipeline()

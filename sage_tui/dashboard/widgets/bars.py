@@ -34,7 +34,7 @@ def state_words(view: SessionView, closing: bool = False) -> Span:
     word = run.phase.upper()
     if run.phase == "failed" and run.signal:
         word = f"KILLED ({fmt.clean(run.signal)})"
-    elif run.phase == "running" and run.prompt is not None and view.live:
+    elif view.live and run.phase == "running" and _only_waits(run):
         glyph, word, look = "?", "WAITING FOR INPUT", "warn"
     elif run.phase == "paused" and run.in_flight:
         word = f"PAUSED, {fmt.count(run.in_flight)} in flight"
@@ -43,6 +43,11 @@ def state_words(view: SessionView, closing: bool = False) -> Span:
     if view.held:
         return Span(f"‖ DISPLAY FROZEN, {word.lower()}", "warn")
     return Span(f"{glyph} {word}", look)
+
+
+def _only_waits(run: RunView) -> bool:
+    """Whether the script waits in `input()` and no pipeline runs meanwhile."""
+    return run.prompt is not None and all(pipeline.status != "running" for pipeline in run.pipelines)
 
 
 def header_spans(view: SessionView, width: int, closing: bool = False) -> list[Span]:
