@@ -66,6 +66,7 @@ NOT_ON_THE_REFERENCE = {
     "test_of_a_stream_that_runs_and_is_stopped": "a submit that returns",
     "test_the_job_manager_knows_every_submit": "a submit that returns",
     "test_though_one_of_them_is_slow": "replicas that work at the same time",
+    "test_what_takes_long_is_not_waited_for": "a submit that returns",
 }
 """Tests of pipelines that one thread can't run, each with what they need."""
 

@@ -280,3 +280,28 @@ class TestReplicasInEra3KeepTheOrder:
         env.from_batch(range(6)).map(odd_ones_first, parallelism=2).sink(seen.append)
         env.submit(autostop=True)
         assert seen == list(range(6))
+
+
+class TestHeadStart:
+    @ERAS
+    def test_a_few_quick_records_are_there_when_submit_returns(self, make: Make, seen: list[Any]) -> None:
+        env = make()
+        env.from_batch([1, 2, 3, 4, 5]).map(lambda x: 10 * x).sink(seen.append)
+        env.submit()
+        assert seen == [10, 20, 30, 40, 50]
+
+    @ERAS
+    def test_what_takes_long_is_not_waited_for(self, make: Make, seen: list[Any], runtime: ThreadEngine) -> None:
+        returned = threading.Event()
+
+        def only_after(value: int) -> int:
+            assert returned.wait(SOON)
+            return value
+
+        env = make()
+        env.from_batch([1]).map(only_after).sink(seen.append)
+        env.submit()
+        assert seen == []
+        returned.set()
+        assert runtime.wait(SOON)
+        assert seen == [1]

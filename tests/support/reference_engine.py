@@ -105,6 +105,9 @@ class ReferenceJob:
     def wait(self, timeout: float | None = None) -> bool:
         return self.ended
 
+    def head_start(self) -> None:
+        """It has ended already."""
+
     def stop(self, *, drain: bool = True, timeout: float | None = 10.0) -> None:
         self.close_sources()
 

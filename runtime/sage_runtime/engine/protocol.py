@@ -39,6 +39,9 @@ class JobHandle(Protocol):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, `timeout` seconds at most. False if the job still runs."""
 
+    def head_start(self) -> None:
+        """Let the job go first, for some milliseconds and no longer than it needs, before the script goes on."""
+
     def stop(self, *, drain: bool = True, timeout: float | None = 10.0) -> None:
         """End it and wait for the end: drained, so that what is in flight is delivered, or at once."""
 

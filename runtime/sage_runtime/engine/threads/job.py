@@ -40,6 +40,9 @@ GRACE_SECONDS = 2.0
 LATE_SECONDS = 0.5
 """When a job ends without some of its threads, how long each service has for its last hooks."""
 
+HEAD_START = 20
+"""Milliseconds for which whoever has submitted a job and goes on lets its threads go first, at most."""
+
 LONG_BATCH = 0.1
 """Seconds after which a batch that was expected to be short is interrupted."""
 
@@ -145,6 +148,12 @@ class Job:
             self.look_after_threads()
             if end is not None and monotonic() >= end:
                 return self._ended.is_set()
+
+    def head_start(self) -> None:
+        """Let its threads go first, until it has ended, nothing of it is at work or a short while has passed."""
+        for _ in range(HEAD_START):
+            if self._ended.wait(0.001) or not any(replica.at_work for replica in self.replicas):
+                return
 
     def close_sources(self) -> None:
         """End its sources; what is in flight is delivered.

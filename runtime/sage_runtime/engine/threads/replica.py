@@ -11,7 +11,7 @@ from sage_runtime.attribution import set_source
 from sage_runtime.engine.context import OperatorContext
 from sage_runtime.engine.errors import ServiceStopped
 from sage_runtime.engine.failures import Failures
-from sage_runtime.engine.meters import BUSY, IDLE, Meter
+from sage_runtime.engine.meters import BUSY, IDLE, WAITING, Meter
 from sage_runtime.engine.taps import Follower, Tap
 from sage_runtime.engine.threads.calls import CallOwner
 from sage_runtime.engine.threads.channels import MAX_CAPACITY, Channel, Wakeup
@@ -121,6 +121,12 @@ class Replica:
     def in_hand(self) -> int:
         """Records taken out of the channels that have not begun yet."""
         return 0
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it does something or has something to do."""
+        ready = self.state == "starting" or any(channel.records for channel in self.channels)
+        return not self.ended and (ready or self.meter.state in (BUSY, WAITING))
 
     @property
     def since(self) -> float | None:
