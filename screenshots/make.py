@@ -1,8 +1,8 @@
-"""Write the README's pictures: each example run for real, its dashboard drawn without a terminal, saved as SVG.
+"""Write the README's pictures: run each example, draw its dashboard without a terminal, and save it as SVG.
 
-    python screenshots/make.py [NAME]...        all pictures, or those of the examples named; `demo` is the slide show
+    python screenshots/make.py [NAME]...        all pictures, or those of the named examples; `demo` is the slide show
 
-Rates and times are those of the machine that runs it, so every picture differs a little each time.
+Rates and times are those of this machine, so every picture differs a little each time.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ FOLDER = Path(__file__).resolve().parent
 EXAMPLES = FOLDER.parent / "examples"
 SIZES = ((120, 36), (80, 24))
 PATIENCE = 60.0
-"""Seconds after which an example that isn't ready for its picture is given up."""
+"""Seconds until an example that is not ready for its picture is given up."""
 
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-"""Fonts to fetch from elsewhere: a picture is drawn with what there is."""
+"""Fonts to download. A picture uses the fonts that are installed."""
 
 
 def ran(seconds: float) -> Callable[[RunView], bool]:
-    """Ready when the run has gone on for so long, or has ended."""
+    """Ready when the run has lasted so long, or has ended."""
     return lambda run: run.elapsed >= seconds or run.phase in ("finished", "failed", "stopped")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An example, when it is worth a picture, and what to press before."""
+    """An example, when to take its picture, and the keys to press before."""
 
     example: str
     ready: Callable[[RunView], bool] = field(default_factory=lambda: ran(12.0))
@@ -58,11 +58,11 @@ PICTURES = (
 
 
 SAVE = "save"
-"""In place of a key: the script is saved with twice as many letters a second."""
+"""In place of a key: save the script with twice as many letters per second."""
 
 
 class Scene(NamedTuple):
-    """Keys that are pressed, the caption, and for how many seconds the scene is shown."""
+    """The keys to press, the caption, and the seconds to show the scene."""
 
     keys: tuple[str, ...]
     caption: str
@@ -149,7 +149,7 @@ def slide_show(slides: list[str], seconds: list[float]) -> str:
 
 
 def main(wanted: list[str]) -> None:
-    """Take the pictures of the examples named, or all."""
+    """Take the pictures of the named examples, or all."""
     os.chdir(FOLDER.parent)
     with tempfile.TemporaryDirectory() as root:
         if not wanted or "demo" in wanted:

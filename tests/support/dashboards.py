@@ -20,7 +20,7 @@ from sage_tui.dashboard.screens.main_screen import MainScreen
 
 @dataclass
 class Dashboard:
-    """A running dashboard whose frames are shown when a test says so."""
+    """A running dashboard that shows a frame when the test asks for one."""
 
     app: SageApp
     pilot: Pilot[None]
@@ -28,23 +28,23 @@ class Dashboard:
 
     @property
     def main(self) -> MainScreen:
-        """The main screen, whatever lies over it."""
+        """The main screen, even under other screens."""
         screen = self.app.screen_stack[0]
         assert isinstance(screen, MainScreen)
         return screen
 
     async def frame(self) -> None:
-        """One tick of the feed, painted."""
+        """One tick of the refresh loop, painted."""
         self.app.refresh_loop.tick()
         await self.settle()
 
     async def settle(self) -> None:
-        """Let every message be handled and painted; no clock is waited for."""
+        """Let every message be handled and painted, without waiting for a clock."""
         for _ in range(3):
             await self.pilot.pause(0)
 
     async def press(self, *keys: str) -> None:
-        """Press keys, each once the one before is handled, then show a frame."""
+        """Press keys, each after the one before is handled, then show a frame."""
         for key in keys:
             name = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
             self.app.post_message(Key(name, key if len(key) == 1 else None))
@@ -66,14 +66,14 @@ class Dashboard:
         return self.main.grid.panes[pane].query_one(LineList)
 
     def visible(self, pane: str) -> list[str]:
-        """The rows of a line pane that are on the screen, as they are drawn."""
+        """The visible rows of a line pane, as drawn."""
         lines = self.lines(pane)
         return [lines.render_line(y).text.strip() for y in range(lines.size.height)]
 
 
 @asynccontextmanager
 async def open_dashboard(session: FakeSession, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Dashboard]:
-    """A dashboard on a session at a size; one frame has been shown."""
+    """Open a dashboard on a session at a size and show one frame."""
     app = SageApp(session, interval=0)
     async with app.run_test(size=size, notifications=True) as pilot:
         shown = Dashboard(app, pilot, session)
