@@ -153,7 +153,7 @@ def finding(folder: Path) -> list[Step]:
 
 def kept(number: int) -> Then:
     """The box of failures shows this one of the six."""
-    return shows(f"showing {number} of 6")
+    return shows(f"sample {number} of 6")
 
 
 FAILURES = [
@@ -163,7 +163,7 @@ FAILURES = [
     press("failure.previous", "p", kept(4)),
     press("failure.next", "right", kept(5)),
     press("failure.next", "n", kept(6)),
-    press("detail.close", "escape", hides("showing")),
+    press("detail.close", "escape", hides("sample ")),
 ]
 
 APP = [
