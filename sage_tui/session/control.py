@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sage_runtime.events import Command, Event, Failure, Notice, RunStarted, Start, WakeMainThread
+from sage_runtime.events import Command, Event, Failure, Input, Notice, RunStarted, Start, WakeMainThread
 from sage_runtime.frozen import Frozen
 from sage_tui.session.options import SessionOptions, StopTimes
 from sage_tui.session.process.bootstrap import Spawned
@@ -242,6 +242,8 @@ class RunControl:
         """Send a command to the worker of the active run, if there is one."""
         active = self._active
         if active is not None:
+            if isinstance(command, Input):
+                active.run.answered()  # before the script can ask again
             active.worker.send(command)
 
     def signal(self, signum: int) -> None:

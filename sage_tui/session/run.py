@@ -267,6 +267,11 @@ class Run:
 
     # --- views out ---------------------------------------------------------------------------------------------------
 
+    def answered(self) -> None:
+        """The script gets the line that it has asked for: it waits no longer. Any thread may call this."""
+        with self._state_lock:
+            self._state.prompt = None
+
     def view(self) -> RunView:
         """The run now; the identical object while nothing changed."""
         with self._state_lock:

@@ -142,7 +142,7 @@ def finding(folder: Path) -> list[Step]:
         press("pane.copy", "y", copies("^order 59 costs 8$")),
         press("pane.json", "Y", copies(r'^\{.*"text": ?"order 59 costs 8')),
         press("pane.filter", "f", shows("level:warning")),
-        type_in("order 5", shows("filter order 5:") & hides("order 49 costs")),
+        type_in("order 5", shows("filter order 5:", "order 59 costs") & hides("order 49 costs")),
         press("pane.clear", "escape", shows("order 49 costs") & hides("filter order")),
         press("pane.export", "x", shows("Export Output")),
         press("export.cancel", "escape", hides("Export Output")),

@@ -162,13 +162,14 @@ def test_a_module_that_was_missing_is_waited_for(start_real: Start, tmp_path: Pa
     assert session.snapshot().shown.run == 2
 
 
-def test_input_is_asked_for(start_real: Start) -> None:
-    session, heard = start_real("print('hello', input('name? '))", reload=False)
+def test_input_is_asked_for_until_it_is_answered(start_real: Start) -> None:
+    session, heard = start_real("import time\nprint('hello', input('name? '))\ntime.sleep(3600)", reload=False)
     heard.until(lambda event: isinstance(event, InputRequested))
     assert session.snapshot().current.prompt == "name? "
     session.send(Input("Anna"))
-    heard.finished()
-    assert "hello Anna" in heard.text()
+    heard.said("hello Anna")
+    wait_for(lambda: session.snapshot().current.prompt is None)
+    assert session.snapshot().current.phase == "running"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
