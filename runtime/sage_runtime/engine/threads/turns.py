@@ -110,7 +110,7 @@ class Turns:
 
     def may_come(self, candidate: Input, replica: Replica) -> bool:
         """Whether an input that has no record may still get one, as far as one can see from here."""
-        return self._upstream.may_come(candidate.channel, {replica}) or bool(candidate.channel.records)
+        return _Look(self._upstream, replica).may_come(candidate.channel) or bool(candidate.channel.records)
 
 
 class Upstream:
@@ -150,35 +150,17 @@ class Upstream:
                 replica for spec in self._graph.operators if spec.id in names for replica in self._replicas[spec.id]
             ]
 
-    def may_come(self, channel: Channel, asked: set[Replica]) -> bool:
-        """Whether anything may still come into a channel; `asked` can't act, or are being asked.
+    def producers(self, channel: Channel) -> list[Replica]:
+        """All replicas from which records may come into a channel, those furthest upstream first."""
+        return self._producers[channel.edge]
 
-        Those furthest upstream are asked first: a record that moves on meanwhile is found further down.
-        """
-        return any(self._may_act(replica, asked) for replica in self._producers[channel.edge])
+    def consumer(self, channel: Channel) -> Replica:
+        """The replica that takes from a channel."""
+        return self._consumers[channel]
 
-    def _may_act(self, replica: Replica, asked: set[Replica]) -> bool:
-        """Whether a replica does something, or will without help of those that were asked.
-
-        It is busy before it takes what it has, so what it has is looked at first.
-        """
-        if replica in asked:
-            return False
-        asked.add(replica)
-        starting = replica.state == "starting"
-        awaited = replica.awaited
-        has_records = any(channel.records for channel in ((awaited,) if awaited is not None else replica.channels))
-        state, outputs = replica.meter.state, replica.outputs
-        if replica.ended or state == PAUSED:
-            return False
-        if state == BLOCKED:
-            full = outputs.full
-            if full is not None:
-                return not full.blocks or self._may_act(self._consumers[full], asked)
-            return not outputs.held or any(self._may_act(other, asked) for other in self._replicas[replica.spec.id])
-        if starting or has_records or state != IDLE or replica.spec.is_source:
-            return True
-        return awaited is not None and self.may_come(awaited, asked)
+    def siblings(self, replica: Replica) -> list[Replica]:
+        """All replicas of its operator."""
+        return self._replicas[replica.spec.id]
 
     def _distances(self, operator: str) -> Mapping[str, int]:
         """An operator and all that its records may come from, with how many edges lie between."""
@@ -190,3 +172,65 @@ class Upstream:
                     distances[edge.source] = distances[name] + 1
                     reached.append(edge.source)
         return distances
+
+
+class _Look:
+    """One look upstream, by a replica that waits for an input.
+
+    `_waiting` are the replicas that are being looked at, `_known` those that can't act. `_crossed` says whether what
+    was found depends on one that waits, in the end on the replica that looks; it is kept of those that can't act.
+    """
+
+    def __init__(self, upstream: Upstream, replica: Replica) -> None:
+        self._upstream = upstream
+        self._waiting = {replica}
+        self._known: dict[Replica, bool] = {}
+        self._crossed = False
+
+    def may_come(self, channel: Channel) -> bool:
+        """Whether anything may still come into a channel.
+
+        Those furthest upstream are asked first: a record that moves on meanwhile is found further down.
+        """
+        return any(self._may_act(replica) for replica in self._upstream.producers(channel))
+
+    def _may_act(self, replica: Replica) -> bool:
+        """Whether a replica does something, or will without help of one that waits for it."""
+        if replica in self._waiting:
+            self._crossed = True
+            return False
+        if replica in self._known:
+            self._crossed |= self._known[replica]
+            return False
+        before, self._crossed = self._crossed, False
+        self._waiting.add(replica)
+        acts = self._acts(replica)
+        self._waiting.discard(replica)
+        if not acts:
+            self._known[replica] = self._crossed
+        self._crossed |= before
+        return acts
+
+    def _acts(self, replica: Replica) -> bool:
+        """A replica is busy before it takes what it has, so what it has is looked at first.
+
+        One that waits for its next input goes on when that gets a record, or when it finds that nothing can come: then
+        it takes what its other inputs have. Only where two wait for one another does neither act.
+        """
+        starting = replica.state == "starting"
+        awaited = replica.awaited
+        has_next = any(channel.records for channel in ((awaited,) if awaited is not None else replica.channels))
+        has_other = any(channel.records for channel in replica.channels)
+        state, outputs = replica.meter.state, replica.outputs
+        if replica.ended or state == PAUSED:
+            return False
+        if state == BLOCKED:
+            full = outputs.full
+            if full is not None:
+                return not full.blocks or self._may_act(self._upstream.consumer(full))
+            return not outputs.held or any(self._may_act(other) for other in self._upstream.siblings(replica))
+        if starting or has_next or state != IDLE or replica.spec.is_source:
+            return True
+        if awaited is None:
+            return False
+        return self.may_come(awaited) or (has_other and not self._crossed)
