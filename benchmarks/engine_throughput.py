@@ -19,7 +19,7 @@ from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
-from sage_runtime.engine.threads.engine import Runtime
+from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.events import Event
 from sage_runtime.graph import EdgeSpec, Graph, OperatorSpec, ServiceSpec
 
@@ -80,7 +80,7 @@ def in_a_row(*operators: OperatorSpec, services: tuple[ServiceSpec, ...] = ()) -
 
 def run(graph: Graph) -> float:
     """Seconds from submit to end."""
-    runtime = Runtime(Counted())
+    runtime = ThreadEngine(Counted())
     began = time.perf_counter()
     runtime.submit(graph).wait()
     return time.perf_counter() - began
