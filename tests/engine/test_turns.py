@@ -14,7 +14,7 @@ from sage_runtime.engine.threads import engine, job
 from sage_runtime.engine.threads.channels import Channel, Wakeup
 from sage_runtime.engine.threads.engine import ThreadEngine
 from sage_runtime.engine.threads.loops import map_loop
-from sage_runtime.engine.threads.turns import BATCH_TIMEOUT, NAP, STREAM_TIMEOUT, Input
+from sage_runtime.engine.threads.turns import BATCH_TIMEOUT, NAP, STREAM_TIMEOUT, TurnInput
 from sage_runtime.events import OperatorStats
 
 
@@ -154,8 +154,8 @@ def test_a_loop_goes_on_while_an_input_is_waited_for() -> None:
     assert sorted(out.values) == sorted([*range(51), *range(61), 0])
 
 
-def an_input(timeout: float) -> Input:
-    return Input(Channel("e", Wakeup(), 1), map_loop(lambda x: x), None, timeout)
+def an_input(timeout: float) -> TurnInput:
+    return TurnInput(Channel("e", Wakeup(), 1), map_loop(lambda x: x), None, timeout)
 
 
 def test_a_quiet_stream_is_waited_for_ten_milliseconds_in_all_until_it_keeps_pace() -> None:

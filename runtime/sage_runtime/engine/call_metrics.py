@@ -24,14 +24,14 @@ Finished = tuple[str, str, float | None, bool, bool]
 """A finished call: method, caller, seconds (None if it never began), whether it failed and whether it was shown."""
 
 
-class CallOwner(Protocol):
+class CountedCaller(Protocol):
     """Who made a call: the id of an operator or service, and of an operator the replica."""
 
     id: str
     replica: int | None
 
 
-class Call(Protocol):
+class CountedCall(Protocol):
     """A call as it is counted: `named` is the method, `parent` the id of the call that it was made in."""
 
     id: int
@@ -40,7 +40,7 @@ class Call(Protocol):
     kwargs: dict[str, Any]
 
     @property
-    def owner(self) -> CallOwner:
+    def owner(self) -> CountedCaller:
         """Who made it."""
 
     @property
@@ -88,7 +88,7 @@ class CallMetrics:
                 self._add_up()
 
     def account(
-        self, request: Call, waited: float, duration: float | None, result: Any, error: BaseException | None
+        self, request: CountedCall, waited: float, duration: float | None, result: Any, error: BaseException | None
     ) -> None:
         """Count a finished call (`duration` None: it never began), and publish it within the budget."""
         owner = request.owner
@@ -120,7 +120,7 @@ class CallMetrics:
             self._add_up()
             return sum(method.calls for method in self._methods.values())
 
-    def stats(self, queued: Sequence[Call], running: Sequence[Call]) -> list[ServiceStats]:
+    def stats(self, queued: Sequence[CountedCall], running: Sequence[CountedCall]) -> list[ServiceStats]:
         """Totals by method; `queued` are the calls that have not begun, `running` is the current one, if any."""
         waiting: dict[str, int] = {}
         for request in queued:

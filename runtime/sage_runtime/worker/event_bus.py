@@ -22,7 +22,6 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, get_ident
 from time import monotonic
-from typing import Protocol
 from weakref import WeakSet
 
 from sage_runtime.events import Event, Failure, Flush, Log, PipeMessage, steady_clock
@@ -49,13 +48,6 @@ _STREAK = 32
 """A thread floods once it has written so many times in a row, and more than may be written by printing threads."""
 _TICK_SECONDS = 0.005
 """How often the pump fetches the text of the thread that floods."""
-
-
-class Publisher(Protocol):
-    """Takes the engine's events."""
-
-    def publish(self, event: Event) -> None:
-        """Take an event, on any thread; may wait while the reader is behind."""
 
 
 class _Signal:

@@ -34,7 +34,7 @@ from sage_runtime.engine.threads.resequencer import OrderedOutputs, PendingResul
 from sage_runtime.engine.threads.routes import Outputs, Route
 from sage_runtime.engine.threads.services import Service
 from sage_runtime.engine.threads.source import SourceReplica
-from sage_runtime.engine.threads.turns import BATCH_TIMEOUT, STREAM_TIMEOUT, Input, Turns, Upstream
+from sage_runtime.engine.threads.turns import BATCH_TIMEOUT, STREAM_TIMEOUT, TurnInput, Turns, Upstream
 from sage_runtime.engine.threads.wait_for_graph import WaitForGraph
 from sage_runtime.graph import EdgeSpec, Graph, GraphError, OperatorSpec
 
@@ -143,7 +143,7 @@ class _Builder:
             loop, mark = make_loop(spec, function, context, edge.input, keyed, graph.era)
             alone = loop if mark is None else of_one_input(loop, mark)
             inputs.append(
-                Input(
+                TurnInput(
                     self._channels[edge.id][context.parallel_index],
                     alone if pending is None else pending.marking(alone),
                     mark,

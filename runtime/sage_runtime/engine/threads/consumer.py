@@ -15,7 +15,7 @@ from sage_runtime.engine.threads.channels import Channel
 from sage_runtime.engine.threads.loops import Loop
 from sage_runtime.engine.threads.replica import Replica, ReplicaParts, allowed_batch
 from sage_runtime.engine.threads.routes import Traced, copying, tracing
-from sage_runtime.engine.threads.turns import Input, Turns
+from sage_runtime.engine.threads.turns import TurnInput, Turns
 from sage_runtime.events import Trace
 from sage_runtime.safe_repr.preview import exception_message, exception_name, preview
 
@@ -39,7 +39,7 @@ class ConsumerReplica(Replica):
     def __init__(
         self,
         parts: ReplicaParts,
-        inputs: tuple[Input, ...],
+        inputs: tuple[TurnInput, ...],
         turns: Turns | None = None,
         together: Loop | None = None,
         *,
@@ -166,7 +166,7 @@ class ConsumerReplica(Replica):
             if over and not any(channel.records for channel in channels):
                 return None
 
-    def _await_turn(self, turns: Turns, turn: Input, now: float) -> float:
+    def _await_turn(self, turns: Turns, turn: TurnInput, now: float) -> float:
         """Sleep a little, until an input that has no record has one, though others have some; returns the time then."""
         channel, meter = turn.channel, self.meter
         meter.switch(IDLE, now)
@@ -194,7 +194,7 @@ class ConsumerReplica(Replica):
 
         return news
 
-    def _one_by_one(self, one: Input, now: float) -> float:
+    def _one_by_one(self, one: TurnInput, now: float) -> float:
         """Sleep, and run each record that arrives alone, until there are several, a slow one, or something else is new.
 
         `now` is the time; returns the time at the end. The next thread waits for all that is done between the end of
@@ -235,7 +235,7 @@ class ConsumerReplica(Replica):
 
     # --- working -----------------------------------------------------------------------------------------------------
 
-    def _batch(self, giving: list[Input], rounds: int, began: float) -> float:
+    def _batch(self, giving: list[TurnInput], rounds: int, began: float) -> float:
         """Take so many records from each of these inputs, in turn, and run them: the first one timed and looked at, the
         rest at full speed unless it is slow.
 
@@ -273,14 +273,14 @@ class ConsumerReplica(Replica):
         self._adapt(worked, now - began)
         return now
 
-    def _run_on(self, giving: list[Input], records: Iterator[Any]) -> int:
+    def _run_on(self, giving: list[TurnInput], records: Iterator[Any]) -> int:
         """Run the records of these inputs but for the very first; returns the surplus."""
         if len(giving) == 1 or self._together is None:
             return giving[0].loop(records, self.outputs.send, self.failed)
         marks = cycle([one.mark for one in giving[1:] + giving[:1]])
         return self._together(zip(records, marks), self.outputs.send, self.failed)  # noqa: B905 - the marks go round
 
-    def _one(self, one: Input, entry: Any, began: float) -> float:
+    def _one(self, one: TurnInput, entry: Any, began: float) -> float:
         """Run one record: timed, counted at once, and looked at where somebody inspects or follows.
 
         `began` is the time now; returns the time at the end.
@@ -302,7 +302,7 @@ class ConsumerReplica(Replica):
             meter.records_out += 1 + surplus
         return now
 
-    def _tapped(self, one: Input, entry: Any, tap: Tap) -> tuple[int, float]:
+    def _tapped(self, one: TurnInput, entry: Any, tap: Tap) -> tuple[int, float]:
         """Run one record and show it and its results: the surplus, and the seconds without the showing."""
         tap.offer("in", entry[1] if self._keyed_in else entry, self.meter.records_in + 1)
         results: list[Any] = []
@@ -313,7 +313,7 @@ class ConsumerReplica(Replica):
             tap.offer("out", result[1] if self._keyed_out else result, number)
         return surplus, seconds
 
-    def _traced(self, one: Input, traced: Traced) -> tuple[int, float]:
+    def _traced(self, one: TurnInput, traced: Traced) -> tuple[int, float]:
         """Run one followed record and tell this step of its way: the surplus, and the seconds without the telling."""
         clock, outputs, follower = self._clock, self.outputs, self.job.follower
 
@@ -361,7 +361,7 @@ class ConsumerReplica(Replica):
             return 1
         return min(self._limit, self.outputs.capacity)
 
-    def _put_back(self, giving: list[Input], taken: int) -> int:
+    def _put_back(self, giving: list[TurnInput], taken: int) -> int:
         """Return what an interruption left over of a batch to where it came from; how many records those were."""
         if not self._interrupted:
             return 0

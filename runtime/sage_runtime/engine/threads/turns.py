@@ -28,7 +28,7 @@ A sleep that took longer, on a busy machine, is counted as one: the threads that
 """
 
 
-class Input:
+class TurnInput:
     """One incoming edge of a replica: its channel, and the loop that its records go through.
 
     `mark` tells the records of this input from those of others, in a loop for all of them. `idle`: it has let its turn
@@ -70,18 +70,18 @@ class Input:
 class Turns:
     """The inputs of one replica in their order, and which of them is next. The replica's thread uses it."""
 
-    def __init__(self, inputs: Sequence[Input], upstream: Upstream) -> None:
+    def __init__(self, inputs: Sequence[TurnInput], upstream: Upstream) -> None:
         self._inputs = inputs
         self._upstream = upstream
         self._next = 0
 
-    def take(self) -> tuple[list[Input], int] | Input | None:
+    def take(self) -> tuple[list[TurnInput], int] | TurnInput | None:
         """The inputs that give a record each now, and how many rounds of that; or the one to wait for.
 
         None: no input has a record.
         """
         inputs, start = self._inputs, self._next
-        giving: list[Input] = []
+        giving: list[TurnInput] = []
         for number in range(start, start + len(inputs)):
             candidate = inputs[number % len(inputs)]
             if candidate.channel.records:
@@ -96,19 +96,19 @@ class Turns:
             return None
         return self._served(giving, min(len(one.channel.records) for one in giving))
 
-    def go_back(self, one: Input) -> None:
+    def go_back(self, one: TurnInput) -> None:
         """A record of this input was put back: it is next."""
         if one in self._inputs:
             self._next = self._inputs.index(one)
 
-    def _served(self, giving: list[Input], rounds: int) -> tuple[list[Input], int]:
+    def _served(self, giving: list[TurnInput], rounds: int) -> tuple[list[TurnInput], int]:
         for one in giving:
             waiting = len(one.channel.records)
             alone = not any(other.channel.records for other in self._inputs if other is not one)
             one.served(keeps_pace=waiting > 1 or alone)
         return giving, rounds
 
-    def may_come(self, candidate: Input, replica: Replica) -> bool:
+    def may_come(self, candidate: TurnInput, replica: Replica) -> bool:
         """Whether an input that has no record may still get one, as far as one can see from here."""
         return _Look(self._upstream, replica).may_come(candidate.channel) or bool(candidate.channel.records)
 
