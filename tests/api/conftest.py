@@ -54,7 +54,6 @@ def published() -> Published:
 
 NOT_ON_THE_REFERENCE = {
     "test_a_checkpointed_source_goes_on_after_it_raised": "a source that is started again",
-    "test_a_metronome_lets_one_record_through_at_a_time": "a source that waits for its sink",
     "test_a_pipeline_may_be_the_service_of_another": "two pipelines that run at the same time",
     "test_before_era_3_the_pipeline_waits_and_a_notice_names_the_source": "a notice after some time",
     "test_both_call_styles_work": "asynchronous calls",
